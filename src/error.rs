@@ -1,0 +1,197 @@
+//! What can go wrong, and what the caller should do about it.
+//!
+//! There is one [`Error`] for the whole crate, one word wide. Its [`ErrorKind`] is for programs and
+//! says what to do next; its text is for the person who is woken by it; `source()` is for the curious.
+
+use std::fmt;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What happened, in words a program can act on.
+///
+/// ```
+/// use asof::{ErrorKind, Timestamp};
+/// let error = Timestamp::parse("yesterday").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+/// assert!(!error.is_retryable());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request itself is malformed. Fix the request.
+    InvalidArgument,
+    /// A row breaks its view's contract. Fix the row or the contract.
+    ContractViolation,
+    /// A row's time lies further ahead than the view's `max_skew` allows. Fix the producer's clock.
+    TooFarAhead,
+    /// No such store, view, feature or entry. The text offers the nearest name.
+    NotFound,
+    /// A new definition of a view cannot follow the stored one. Define a new view instead.
+    Incompatible,
+    /// The question asks about a time that the view no longer keeps exactly.
+    /// The floor, in microseconds since the Unix epoch, is the earliest time that can be asked.
+    BeyondHistory {
+        /// The earliest time that can be asked, in microseconds since the Unix epoch.
+        floor: i64,
+    },
+    /// A batch with bad rows was refused as a whole. Nothing of it was written.
+    Rejected,
+    /// The quarantine is full, so a batch with bad rows was refused. Replay or drop entries.
+    QuarantineFull,
+    /// Another process, or another handle of this one, owns the store.
+    Locked,
+    /// Stored bytes are not what was written. Restore the store, or ask `verify` for the extent.
+    Corrupt,
+    /// The store was written by a newer format. Open it with a newer build.
+    UnsupportedFormat,
+    /// The operating system or the storage refused. A failed write has an unknown outcome:
+    /// reopen the store and write again, which is always safe.
+    Io,
+    /// No space is left. Make room; nothing that was acknowledged is lost.
+    StorageFull,
+    /// An earlier I/O fault poisoned this handle. Reopen the store and write again.
+    Poisoned,
+    /// The store was closed.
+    Closed,
+}
+
+/// Why a call failed: a [kind](ErrorKind) for programs, a text for people, a source for the curious.
+///
+/// **An error from a write means "outcome unknown", never "not written".** Writing the same rows
+/// again is always safe.
+pub struct Error(Box<Repr>);
+
+struct Repr {
+    kind: ErrorKind,
+    text: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of a kind, with a text that says what, where, why and what next.
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Error(Box::new(Repr { kind, text: text.into(), source: None }))
+    }
+
+    /// The same error, with what lies beneath it.
+    pub(crate) fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same error, its text led by where it happened.
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        self.0.text = format!("{place}: {}", self.0.text);
+        self
+    }
+
+    pub(crate) fn invalid(text: impl Into<String>) -> Self {
+        Error::new(ErrorKind::InvalidArgument, text)
+    }
+
+    pub(crate) fn contract(text: impl Into<String>) -> Self {
+        Error::new(ErrorKind::ContractViolation, text)
+    }
+
+    pub(crate) fn corrupt(text: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Corrupt, text)
+    }
+
+    pub(crate) fn not_found(text: impl Into<String>) -> Self {
+        Error::new(ErrorKind::NotFound, text)
+    }
+
+    /// What happened, in words a program can act on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call may succeed later without a change to the request or the store.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Locked | ErrorKind::StorageFull | ErrorKind::QuarantineFull
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)?;
+        if let Some(source) = &self.0.source {
+            write!(f, " ({source})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|s| s as _)
+    }
+}
+
+/// The candidate nearest to `name` by edit distance, when one is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (edit_distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(name.len()) / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean "…"?`, or nothing.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    nearest(name, candidates)
+        .map(|near| format!("; did you mean {near:?}?"))
+        .unwrap_or_default()
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut previous: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, cb) in b.iter().enumerate() {
+            let substitute = previous[j] + usize::from(ca != *cb);
+            row.push(substitute.min(previous[j + 1] + 1).min(row[j] + 1));
+        }
+        previous = row;
+    }
+    previous[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_only_when_it_is_near() {
+        assert_eq!(nearest("wether", ["weather", "flights"]), Some("weather"));
+        assert_eq!(nearest("tmp", ["temp", "dewp"]), Some("temp"));
+        assert_eq!(nearest("orders", ["weather", "flights"]), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! The names people give and the numbers the store gives.
+//!
+//! Names are checked once, where they enter. Numbers are given once and never used again, so that
+//! old bytes can never be taken for something new.
+
+use crate::error::{Error, Result};
+use std::fmt;
+
+/// The longest name, in bytes.
+pub const NAME_BYTES_MAX: usize = 63;
+
+/// The namespace of a view that names none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// Checks a name of a namespace, view, key column or feature: `[a-z][a-z0-9_]{0,62}` without `__`.
+///
+/// A double underscore is kept for the columns that a join makes (`view__feature`).
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
+    let well_formed = name.len() <= NAME_BYTES_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !name.contains("__");
+    if well_formed {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{what} {name:?} is not a name: a name is a lowercase letter, then at most 62 lowercase \
+         letters, digits and single underscores"
+    )))
+}
+
+/// The number of a view in its store. Never reused, never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewId(pub(crate) u32);
+
+/// The number of a feature in its view. Never reused, never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeatureId(pub(crate) u16);
+
+impl FeatureId {
+    /// The place of this feature in a list of all features by id: ids count from one.
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0) - 1
+    }
+}
+
+impl fmt::Display for ViewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for FeatureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Bytes as lowercase hex.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_the_command_line_says() {
+        let longest = format!("a{}", "b".repeat(62));
+        for name in ["a", "weather", "wind_speed", "t2", "a_", longest.as_str()] {
+            assert!(check_name("view", name).is_ok(), "{name}");
+        }
+        let too_long = format!("{longest}c");
+        for name in ["", "_a", "2t", "Temp", "a__b", "a-b", "a b", "é", "a.b", too_long.as_str()] {
+            assert!(check_name("view", name).is_err(), "{name}");
+        }
+    }
+}

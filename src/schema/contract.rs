@@ -1,0 +1,193 @@
+//! What a store made of a definition: numbered, versioned, never forgetting a name.
+
+use super::definition::{FeatureDefinition, KeyColumn, OnExpiry, TimePolicy, ViewDefinition};
+use crate::error::{Error, Result, did_you_mean};
+use crate::id::{FeatureId, ViewId};
+use crate::time::Timestamp;
+use crate::value::{Type, Value};
+
+/// One feature of a view as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feature {
+    pub(crate) id: FeatureId,
+    pub(crate) since: u32,
+    pub(crate) definition: FeatureDefinition,
+}
+
+impl Feature {
+    /// Its number in the view. Never reused.
+    pub fn id(&self) -> FeatureId {
+        self.id
+    }
+
+    /// The schema version that first had it.
+    pub fn since(&self) -> u32 {
+        self.since
+    }
+
+    /// What was declared of it.
+    pub fn definition(&self) -> &FeatureDefinition {
+        &self.definition
+    }
+
+    /// Its present name.
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> Type {
+        self.definition.ty
+    }
+}
+
+/// A view as the store knows it, at one schema version.
+///
+/// Features stand in the order of their ids, which count from one without a gap: an id is a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contract {
+    pub(crate) id: ViewId,
+    /// Counts from one; each re-definition that adds a feature makes the next.
+    pub(crate) version: u32,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) key: Vec<KeyColumn>,
+    pub(crate) features: Vec<Feature>,
+    pub(crate) time: TimePolicy,
+    /// The ids in bytewise order of birth name: the order in which a digest speaks of them.
+    pub(crate) by_birth_name: Vec<FeatureId>,
+}
+
+impl Contract {
+    /// The first schema version of a view.
+    pub(crate) fn first(id: ViewId, definition: ViewDefinition) -> Self {
+        let features = definition
+            .features
+            .into_iter()
+            .zip(1..)
+            .map(|(definition, id)| Feature { id: FeatureId(id), since: 1, definition })
+            .collect();
+        Contract::of(id, 1, definition.namespace, definition.name, definition.key, features, definition.time)
+    }
+
+    /// Puts the parts together and derives the rest.
+    pub(crate) fn of(
+        id: ViewId,
+        version: u32,
+        namespace: String,
+        name: String,
+        key: Vec<KeyColumn>,
+        features: Vec<Feature>,
+        time: TimePolicy,
+    ) -> Self {
+        let mut by_birth_name: Vec<FeatureId> = features.iter().map(|f| f.id).collect();
+        by_birth_name.sort_by_key(|id| features[id.place()].definition.birth_name().as_bytes());
+        Contract { id, version, namespace, name, key, features, time, by_birth_name }
+    }
+
+    /// The definition that this contract now has.
+    pub fn definition(&self) -> ViewDefinition {
+        ViewDefinition {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            key: self.key.clone(),
+            features: self.features.iter().map(|f| f.definition.clone()).collect(),
+            time: self.time,
+        }
+    }
+
+    /// Its number in the store. Never reused.
+    pub fn id(&self) -> ViewId {
+        self.id
+    }
+
+    /// Its schema version. Counts from one.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The tenant it belongs to.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Its name within the namespace.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns of its entity key, in order.
+    pub fn key(&self) -> &[KeyColumn] {
+        &self.key
+    }
+
+    /// Its features, in order.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// What time means to it.
+    pub fn time(&self) -> &TimePolicy {
+        &self.time
+    }
+
+    /// The feature of this name.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) offers the nearest name.
+    pub fn feature(&self, name: &str) -> Result<&Feature> {
+        self.find(name).ok_or_else(|| {
+            let names = self.features.iter().map(Feature::name);
+            Error::not_found(format!(
+                "view {:?} has no feature {name:?}{}",
+                self.name,
+                did_you_mean(name, names)
+            ))
+        })
+    }
+
+    /// The feature that a writer means by this name: its present name, or the one it was born with.
+    pub(crate) fn find(&self, name: &str) -> Option<&Feature> {
+        let present = self.features.iter().find(|f| f.definition.name == name);
+        present.or_else(|| self.features.iter().find(|f| f.definition.birth_name() == name))
+    }
+
+    pub(crate) fn by_id(&self, id: FeatureId) -> Option<&Feature> {
+        self.features.get(usize::from(id.0).checked_sub(1)?)
+    }
+
+    /// Whether a value may be written to a feature under this contract.
+    pub(crate) fn check_value(&self, feature: &Feature, value: &Value) -> Result<()> {
+        let FeatureDefinition { name, ty, nullable, finite, .. } = &feature.definition;
+        let expected = || {
+            format!("{ty}{}{}", if *nullable { " or null" } else { "" }, if *finite { ", finite" } else { "" })
+        };
+        let accepted = match value {
+            Value::Null => *nullable,
+            value => value.is_a(*ty) && (!finite || value.is_finite()),
+        };
+        if accepted {
+            return Ok(());
+        }
+        let found = match value {
+            value if value.is_a(*ty) => "a float that is not finite".to_string(),
+            value => value.describe(),
+        };
+        Err(Error::contract(format!("feature {name:?} expects {}, found {found}", expected())))
+    }
+
+    /// How an age is judged by this view: whether a value of event time `et` has outlived the ttl
+    /// in a question as of `t`.
+    pub(crate) fn has_outlived(&self, et: Timestamp, t: Timestamp) -> bool {
+        self.time.ttl.is_some_and(|ttl| t.micros_since(et) > i128::from(ttl.as_micros()))
+    }
+
+    /// The event time before which facts are outside the view, given its floor: nothing that old
+    /// can be asked for any more, not even as expired.
+    pub(crate) fn horizon(&self, floor: Option<Timestamp>) -> Option<Timestamp> {
+        match (self.time.on_expiry, self.time.ttl, floor) {
+            (OnExpiry::Expire, Some(ttl), Some(floor)) => Some(floor.saturating_sub(ttl)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Which new definition may follow a stored one.
+//!
+//! Adding a nullable feature makes a new schema version. Anything else is refused for now, and the
+//! refusal names every difference, so that one reading is enough to see what to undo.
+
+use super::contract::{Contract, Feature};
+use super::definition::{
+    FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention, TimePolicy, ViewDefinition,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::FeatureId;
+
+/// What applying a definition does, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The view is new.
+    Created,
+    /// The stored view says the same already.
+    Unchanged,
+    /// A new schema version adds these features.
+    Added {
+        /// The new schema version.
+        version: u32,
+        /// The names of the new features.
+        features: Vec<String>,
+    },
+}
+
+impl Contract {
+    /// The contract that this one becomes under a new definition, and what changes.
+    pub(crate) fn redefine(&self, next: &ViewDefinition) -> Result<(Contract, Change)> {
+        let differences = self.incompatibilities(next);
+        if !differences.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                format!(
+                    "view {:?} cannot take this definition: {}. Adding nullable features is the \
+                     change that stored rows can follow; for anything else define a new view",
+                    self.name,
+                    differences.join("; ")
+                ),
+            ));
+        }
+        let added = &next.features[self.features.len()..];
+        if added.is_empty() {
+            return Ok((self.clone(), Change::Unchanged));
+        }
+        let version = self.version + 1;
+        let mut features = self.features.clone();
+        for (definition, id) in added.iter().zip(self.features.len() as u16 + 1..) {
+            let definition = definition.clone();
+            features.push(Feature { id: FeatureId(id), since: version, definition });
+        }
+        let change =
+            Change::Added { version, features: added.iter().map(|f| f.name.clone()).collect() };
+        let contract = Contract::of(
+            self.id,
+            version,
+            self.namespace.clone(),
+            self.name.clone(),
+            self.key.clone(),
+            features,
+            self.time,
+        );
+        Ok((contract, change))
+    }
+
+    fn incompatibilities(&self, next: &ViewDefinition) -> Vec<String> {
+        let mut found = Vec::new();
+        let key = |columns: &[KeyColumn]| {
+            let columns: Vec<_> = columns.iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
+            columns.join(", ")
+        };
+        if self.key != next.key {
+            found.push(format!("the entity key is ({}), not ({})", key(&self.key), key(&next.key)));
+        }
+        for (at, feature) in self.features.iter().enumerate() {
+            let name = feature.name();
+            match next.features.iter().position(|f| f.name == name) {
+                None => found.push(format!("feature {name:?} is missing")),
+                Some(place) if place != at => found.push(format!(
+                    "feature {name:?} stands at place {}, not at {}; new features come last",
+                    at + 1,
+                    place + 1
+                )),
+                Some(place) if next.features[place] != feature.definition => found.push(format!(
+                    "feature {name:?} is {}, not {}",
+                    feature.definition.describe(),
+                    next.features[place].describe()
+                )),
+                Some(_) => {}
+            }
+        }
+        for feature in &next.features {
+            if self.features.iter().any(|f| f.name() == feature.name) {
+                continue;
+            }
+            if !feature.nullable {
+                found.push(format!("new feature {:?} is not nullable", feature.name));
+            }
+            if feature.was.is_some() {
+                found.push(format!("new feature {:?} says it was another", feature.name));
+            }
+        }
+        if self.time != next.time {
+            found.push(format!("time is {}, not {}", self.time.describe(), next.time.describe()));
+        }
+        found
+    }
+}
+
+impl FeatureDefinition {
+    /// What a message says of it.
+    fn describe(&self) -> String {
+        let was = self.was.as_ref().map(|was| format!(" was {was:?}")).unwrap_or_default();
+        let nullable = if self.nullable { " nullable" } else { "" };
+        let finite = if self.finite { " finite" } else { "" };
+        format!("{}{nullable}{finite}{was}", self.ty)
+    }
+}
+
+impl TimePolicy {
+    /// What a message says of it.
+    fn describe(&self) -> String {
+        let ttl = self.ttl.map_or("none".into(), |ttl| ttl.to_string());
+        let on_expiry = match self.on_expiry {
+            OnExpiry::Expire => "expire",
+            OnExpiry::Stale => "stale",
+        };
+        let history = match self.history {
+            Retention::Forever => "forever".into(),
+            Retention::Window(window) => window.to_string(),
+        };
+        let max_skew = match self.max_skew {
+            MaxSkew::Forever => "forever".into(),
+            MaxSkew::Within(skew) => skew.to_string(),
+        };
+        format!("(ttl {ttl}, on_expiry {on_expiry}, history {history}, max_skew {max_skew})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ViewId;
+    use crate::schema::ViewBuilder;
+    use crate::time::Span;
+    use crate::value::Type;
+
+    fn v() -> ViewBuilder {
+        ViewDefinition::builder("v").key("k", Type::I64).feature("a", Type::F64)
+    }
+
+    fn stored() -> Contract {
+        Contract::first(ViewId(7), v().feature("b", Type::String).build().unwrap())
+    }
+
+    #[test]
+    fn a_nullable_feature_makes_a_new_version_with_a_new_id() {
+        let next = v()
+            .feature("b", Type::String)
+            .define(FeatureDefinition::new("c", Type::I64).nullable())
+            .build()
+            .unwrap();
+        let (contract, change) = stored().redefine(&next).unwrap();
+        assert_eq!(change, Change::Added { version: 2, features: vec!["c".into()] });
+        assert_eq!(contract.version, 2);
+        assert_eq!(contract.feature("c").unwrap().id, FeatureId(3));
+        assert_eq!(contract.feature("c").unwrap().since, 2);
+        assert_eq!(contract.features[..2], stored().features[..]);
+        assert_eq!(contract.redefine(&next).unwrap().1, Change::Unchanged);
+    }
+
+    #[test]
+    fn anything_else_is_refused_and_named() {
+        let refused = |next: ViewBuilder, why: &str| {
+            let error = stored().redefine(&next.build().unwrap()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Incompatible);
+            assert!(error.to_string().contains(why), "{error}");
+        };
+        let full = || v().feature("b", Type::String);
+        refused(v(), "feature \"b\" is missing");
+        refused(v().feature("b", Type::Bytes), "feature \"b\" is string, not bytes");
+        refused(v().define(FeatureDefinition::new("b", Type::String).nullable()), "not string nullable");
+        refused(full().feature("c", Type::I64), "new feature \"c\" is not nullable");
+        refused(full().key("l", Type::I64), "the entity key is (k i64), not (k i64, l i64)");
+        refused(full().ttl(Span::hours(1)), "time is");
+        let swapped = ViewDefinition::builder("v").key("k", Type::I64);
+        refused(swapped.feature("b", Type::String).feature("a", Type::F64), "at place 1, not at 2");
+        let renamed = FeatureDefinition::new("c", Type::String).was("b").nullable();
+        refused(v().define(renamed), "feature \"b\" is missing");
+    }
+}
