@@ -1,0 +1,196 @@
+//! The features of a row, each readable in place.
+//!
+//! ```text
+//! 0   count u16
+//! 2   width u8        2 or 4: the bytes of one end
+//! 3   zero u8
+//! 4   count × id u16  ascending; the top bit says null
+//!     count × end     where each value ends in the payload, ascending
+//!     payload         the values, one after the other
+//! ```
+//!
+//! Little-endian throughout. In a row that holds all features, ids count from one without a gap, so
+//! that the first guess of the search is right.
+
+use crate::error::{Error, Result};
+use crate::id::FeatureId;
+
+const HEADER: usize = 4;
+const NULL: u16 = 1 << 15;
+
+/// What a row says about a feature it speaks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot<'a> {
+    Null,
+    Value(&'a [u8]),
+}
+
+/// A view of the features of a row. Making one costs the same for any number of features.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Body<'a> {
+    ids: &'a [u8],
+    ends: &'a [u8],
+    width: usize,
+    payload: &'a [u8],
+    bytes: &'a [u8],
+}
+
+impl<'a> Body<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
+        Body::split(bytes).ok_or_else(|| {
+            Error::corrupt(format!("a row's features are damaged ({} bytes)", bytes.len()))
+        })
+    }
+
+    fn split(bytes: &'a [u8]) -> Option<Self> {
+        let ([c0, c1, width, zero], rest) = bytes.split_first_chunk::<HEADER>()?;
+        let count = usize::from(u16::from_le_bytes([*c0, *c1]));
+        let width = usize::from(*width);
+        if !(width == 2 || width == 4) || *zero != 0 {
+            return None;
+        }
+        let (ids, rest) = rest.split_at_checked(count * 2)?;
+        let (ends, payload) = rest.split_at_checked(count * width)?;
+        let body = Body { ids, ends, width, payload, bytes };
+        let last = if count == 0 { 0 } else { body.end(count - 1) };
+        (last == payload.len()).then_some(body)
+    }
+
+    /// How many features the row speaks about.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len() / 2
+    }
+
+    /// All of it, as it is stored.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn tagged(&self, at: usize) -> u16 {
+        u16::from_le_bytes([self.ids[at * 2], self.ids[at * 2 + 1]])
+    }
+
+    fn id(&self, at: usize) -> u16 {
+        self.tagged(at) & !NULL
+    }
+
+    fn end(&self, at: usize) -> usize {
+        let bytes = &self.ends[at * self.width..][..self.width];
+        match bytes.try_into() {
+            Ok(narrow) => usize::from(u16::from_le_bytes(narrow)),
+            Err(_) => u32::from_le_bytes(bytes.try_into().expect("two or four bytes")) as usize,
+        }
+    }
+
+    fn slot(&self, at: usize) -> Result<Slot<'a>> {
+        if self.tagged(at) & NULL != 0 {
+            return Ok(Slot::Null);
+        }
+        let start = if at == 0 { 0 } else { self.end(at - 1) };
+        self.payload.get(start..self.end(at)).map(Slot::Value).ok_or_else(|| {
+            Error::corrupt(format!("feature {} of a row has an impossible extent", self.id(at)))
+        })
+    }
+
+    /// Where the row speaks about a feature.
+    pub(crate) fn position(&self, id: FeatureId) -> Option<usize> {
+        let guess = id.place();
+        if guess < self.len() && self.id(guess) == id.0 {
+            return Some(guess);
+        }
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = (low + high) / 2;
+            match self.id(middle).cmp(&id.0) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    /// What the row says about a feature; none when it does not speak about it.
+    pub(crate) fn find(&self, id: FeatureId) -> Result<Option<Slot<'a>>> {
+        self.position(id).map(|at| self.slot(at)).transpose()
+    }
+
+    /// Every feature the row speaks about, in the order of ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<(FeatureId, Slot<'a>)>> + use<'a> {
+        let body = *self;
+        let mut before = 0;
+        (0..self.len()).map(move |at| {
+            let id = body.id(at);
+            if id <= before {
+                return Err(Error::corrupt("the features of a row are out of order"));
+            }
+            before = id;
+            Ok((FeatureId(id), body.slot(at)?))
+        })
+    }
+}
+
+/// Collects features in any order and writes them in the order of ids.
+#[derive(Debug, Default)]
+pub(crate) struct BodyBuilder {
+    slots: Vec<(u16, std::ops::Range<usize>)>,
+    arena: Vec<u8>,
+}
+
+impl BodyBuilder {
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.arena.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn has(&self, id: FeatureId) -> bool {
+        self.slots.iter().any(|(tagged, _)| tagged & !NULL == id.0)
+    }
+
+    pub(crate) fn null(&mut self, id: FeatureId) {
+        let at = self.arena.len();
+        self.slots.push((id.0 | NULL, at..at));
+    }
+
+    /// Adds a value that `write` appends.
+    pub(crate) fn value(&mut self, id: FeatureId, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.arena.len();
+        write(&mut self.arena);
+        self.slots.push((id.0, start..self.arena.len()));
+    }
+
+    pub(crate) fn slot(&mut self, id: FeatureId, slot: Slot<'_>) {
+        match slot {
+            Slot::Null => self.null(id),
+            Slot::Value(bytes) => self.value(id, |out| out.extend_from_slice(bytes)),
+        }
+    }
+
+    /// Appends the body. Each feature is known to have been added once.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
+        if !self.slots.is_sorted_by_key(|(tagged, _)| tagged & !NULL) {
+            self.slots.sort_by_key(|(tagged, _)| tagged & !NULL);
+        }
+        let wide = self.arena.len() > usize::from(u16::MAX);
+        out.extend((self.slots.len() as u16).to_le_bytes());
+        out.extend([if wide { 4 } else { 2 }, 0]);
+        for (tagged, _) in &self.slots {
+            out.extend(tagged.to_le_bytes());
+        }
+        let mut end = 0;
+        for (_, range) in &self.slots {
+            end += range.len();
+            match wide {
+                true => out.extend((end as u32).to_le_bytes()),
+                false => out.extend((end as u16).to_le_bytes()),
+            }
+        }
+        for (_, range) in &self.slots {
+            out.extend_from_slice(&self.arena[range.clone()]);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Format 1 of a row in `latest`: the fold of all versions that were due, materialised.
+//!
+//! ```text
+//! 0   format u8 = 1
+//! 1   flags u8          1 newest, 2 next due, 4 floor, 8 floor is a Delete, 16 stamped
+//! 2   entity length u16
+//! 4   schema version u32    under which the values are encoded
+//! 8   newest_et i64         largest event time folded; zero without flag 1
+//! 16  next_due i64          smallest event time not folded; zero without flag 2
+//! 24  stamp count u16
+//! 26  zero u16
+//! 28  stamps                each: et i64, rec i64, op and digest u128; the floor first, if there is one
+//!     entity
+//!     body                  see `body.rs`
+//!     stamp of each feature u16   only with flag 16; without it every feature has stamp 0
+//!     checksum u32          over key and value
+//! ```
+//!
+//! Little-endian throughout. The *floor* of a row is its newest Put or Delete: nothing older counts.
+//! A feature whose stamp is newer than the floor was patched since.
+
+use super::body::{Body, Slot};
+use super::{ROW_FORMAT, check_format};
+use crate::error::Result;
+use crate::format::checksum;
+use crate::format::key::Stamp;
+use crate::format::limits::ENTITY_BYTES_MAX;
+use crate::format::reader::Reader;
+use crate::id::FeatureId;
+use crate::time::Timestamp;
+
+const WHAT: &str = "a latest row";
+const STAMP_BYTES: usize = 32;
+
+const NEWEST: u8 = 1;
+const NEXT_DUE: u8 = 2;
+const FLOOR: u8 = 4;
+const FLOOR_IS_DELETE: u8 = 8;
+const STAMPED: u8 = 16;
+
+/// A view of a latest row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LatestRow<'a> {
+    flags: u8,
+    newest_et: Timestamp,
+    next_due: Timestamp,
+    stamps: &'a [u8],
+    pub(crate) schema_version: u32,
+    pub(crate) entity: &'a [u8],
+    pub(crate) body: Body<'a>,
+    feature_stamps: &'a [u8],
+}
+
+impl<'a> LatestRow<'a> {
+    /// Reads what is stored under `key`, checksum included.
+    pub(crate) fn open(key: &[u8], stored: &'a [u8]) -> Result<Self> {
+        LatestRow::parse(checksum::open(WHAT, key, stored)?)
+    }
+
+    /// Reads a latest row whose checksum has been taken off.
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
+        let mut reader = Reader::new(WHAT, value);
+        check_format(WHAT, reader.u8()?)?;
+        let flags = reader.u8()?;
+        let length = usize::from(reader.u16()?);
+        let schema_version = reader.u32()?;
+        let newest_et = Timestamp::from_micros(reader.i64()?);
+        let next_due = Timestamp::from_micros(reader.i64()?);
+        let stamp_count = usize::from(reader.u16()?);
+        let zero = reader.u16()?;
+        let has = |flag| flags & flag != 0;
+        if flags >= STAMPED << 1
+            || zero != 0
+            || length > ENTITY_BYTES_MAX
+            || (has(FLOOR) && stamp_count == 0)
+            || (has(FLOOR_IS_DELETE) && !has(FLOOR))
+        {
+            return Err(reader.corrupt(format_args!("its header contradicts itself (flags {flags})")));
+        }
+        let stamps = reader.bytes(stamp_count * STAMP_BYTES)?;
+        let entity = reader.bytes(length)?;
+        let rest = &value[28 + stamps.len() + length..];
+        let (body, feature_stamps) = if has(STAMPED) {
+            // The body says how many features there are, and so how long what follows it is.
+            let count = usize::from(Reader::new(WHAT, rest).u16()?);
+            let split = rest.len().checked_sub(count * 2);
+            let split = split.ok_or_else(|| reader.corrupt("its stamps are cut off"))?;
+            rest.split_at(split)
+        } else {
+            (rest, &rest[rest.len()..])
+        };
+        let body = Body::parse(body)?;
+        if body.len() > 0 && stamp_count == 0 {
+            return Err(reader.corrupt("it has features and no stamp"));
+        }
+        Ok(LatestRow {
+            flags, newest_et, next_due, stamps, schema_version, entity, body, feature_stamps,
+        })
+    }
+
+    /// The largest event time folded; none when nothing was due yet.
+    pub(crate) fn newest_et(&self) -> Option<Timestamp> {
+        (self.flags & NEWEST != 0).then_some(self.newest_et)
+    }
+
+    /// The smallest event time that was not folded.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        (self.flags & NEXT_DUE != 0).then_some(self.next_due)
+    }
+
+    /// Whether this row answers questions as of `t`.
+    pub(crate) fn answers(&self, t: Timestamp) -> bool {
+        self.newest_et().is_none_or(|newest| newest <= t)
+            && self.next_due().is_none_or(|due| t < due)
+    }
+
+    /// The stamp of the newest Put or Delete.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        (self.flags & FLOOR != 0).then(|| self.stamp(0))
+    }
+
+    /// Whether the newest of Puts and Deletes is a Delete.
+    pub(crate) fn floor_is_delete(&self) -> bool {
+        self.flags & FLOOR_IS_DELETE != 0
+    }
+
+    fn stamp(&self, at: usize) -> Stamp {
+        let mut reader = Reader::new(WHAT, &self.stamps[at * STAMP_BYTES..]);
+        let mut time = || Timestamp::from_micros(reader.i64().expect("a stamp has 32 bytes"));
+        let (et, rec) = (time(), time());
+        let last = self.stamps[at * STAMP_BYTES + 16..].first_chunk().expect("a stamp has 32 bytes");
+        Stamp { et, rec, last: u128::from_le_bytes(*last) }
+    }
+
+    /// All stamps: the floor's first, if there is one.
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> + use<'a> {
+        let row = *self;
+        (0..self.stamps.len() / STAMP_BYTES).map(move |at| row.stamp(at))
+    }
+
+    fn stamp_at(&self, position: usize) -> Result<Stamp> {
+        let at = match self.feature_stamps {
+            [] => 0,
+            stamps => usize::from(u16::from_le_bytes([stamps[position * 2], stamps[position * 2 + 1]])),
+        };
+        if at >= self.stamps.len() / STAMP_BYTES {
+            return Err(Reader::new(WHAT, &[]).corrupt(format_args!("it has no stamp {at}")));
+        }
+        Ok(self.stamp(at))
+    }
+
+    /// What the row holds of a feature, and since when; none when it holds nothing of it.
+    pub(crate) fn find(&self, id: FeatureId) -> Result<Option<(Stamp, Slot<'a>)>> {
+        let Some(position) = self.body.position(id) else { return Ok(None) };
+        let slot = self.body.find(id)?.expect("it has a position");
+        Ok(Some((self.stamp_at(position)?, slot)))
+    }
+
+    /// Every feature the row holds, in the order of ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<(FeatureId, Stamp, Slot<'a>)>> + use<'a> {
+        let row = *self;
+        self.body.iter().enumerate().map(move |(position, entry)| {
+            let (id, slot) = entry?;
+            Ok((id, row.stamp_at(position)?, slot))
+        })
+    }
+}
+
+/// What a latest row is made of.
+#[derive(Debug)]
+pub(crate) struct LatestParts<'a> {
+    pub(crate) schema_version: u32,
+    pub(crate) entity: &'a [u8],
+    pub(crate) newest_et: Option<Timestamp>,
+    pub(crate) next_due: Option<Timestamp>,
+    /// The newest Put or Delete.
+    pub(crate) floor: Option<Stamp>,
+    pub(crate) floor_is_delete: bool,
+    /// The stamps of patched features: distinct, and none of them the floor's.
+    pub(crate) patches: &'a [Stamp],
+}
+
+impl LatestParts<'_> {
+    /// Appends what stands before the body.
+    pub(crate) fn begin(&self, stamped: bool, out: &mut Vec<u8>) {
+        assert!(self.entity.len() <= ENTITY_BYTES_MAX, "an entity is checked where it is made");
+        let flag = |on: bool, flag: u8| if on { flag } else { 0 };
+        let flags = flag(self.newest_et.is_some(), NEWEST)
+            | flag(self.next_due.is_some(), NEXT_DUE)
+            | flag(self.floor.is_some(), FLOOR)
+            | flag(self.floor_is_delete, FLOOR_IS_DELETE)
+            | flag(stamped, STAMPED);
+        let stamps = usize::from(self.floor.is_some()) + self.patches.len();
+        out.extend([ROW_FORMAT, flags]);
+        out.extend((self.entity.len() as u16).to_le_bytes());
+        out.extend(self.schema_version.to_le_bytes());
+        out.extend(self.newest_et.map_or(0, Timestamp::micros).to_le_bytes());
+        out.extend(self.next_due.map_or(0, Timestamp::micros).to_le_bytes());
+        out.extend((stamps as u16).to_le_bytes());
+        out.extend([0, 0]);
+        for stamp in self.floor.iter().chain(self.patches) {
+            out.extend(stamp.et.micros().to_le_bytes());
+            out.extend(stamp.rec.micros().to_le_bytes());
+            out.extend(stamp.last.to_le_bytes());
+        }
+        out.extend_from_slice(self.entity);
+    }
+}

@@ -1,0 +1,276 @@
+//! One event as one line of JSON, read in two steps: its shape, then, by its view's contract, its
+//! types.
+
+use super::definition::ViewLine;
+use super::event::Event;
+use super::literal::{self, found};
+use super::members::Members;
+use crate::error::{Error, Result, did_you_mean};
+use crate::id::DEFAULT_NAMESPACE;
+use crate::op::Op;
+use crate::schema::{Contract, Feature};
+use crate::time::Timestamp;
+use crate::value::Value;
+use std::borrow::Cow;
+
+/// Every field that an event may have. `base` is what `history` says of a version at the floor; it
+/// is no part of the fact, and is read so that the lines of a history can be written again.
+const FIELDS: [&str; 9] = [
+    "namespace",
+    "view",
+    "entity",
+    "event_time",
+    "recorded_at",
+    "op",
+    "schema_version",
+    "features",
+    "base",
+];
+
+/// One line of a file of events: an event, or the definition with which a dump begins.
+#[derive(Debug)]
+pub enum JsonLine<'a> {
+    /// An event whose values are still text.
+    Event(JsonEvent<'a>),
+    /// What a dump says of a view before its versions.
+    View(Box<ViewLine>),
+}
+
+impl<'a> JsonLine<'a> {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) says what is wrong and at which column.
+    pub fn parse(line: &'a [u8]) -> Result<Self> {
+        let members = Members::read("the line", utf8(line)?)?;
+        if members.get("definition").is_some() {
+            return ViewLine::of(&members).map(|view| JsonLine::View(Box::new(view)));
+        }
+        JsonEvent::of(&members).map(JsonLine::Event)
+    }
+}
+
+/// An event whose values are still text, because their types are its view's to say.
+///
+/// ```
+/// use asof::{JsonEvent, Timestamp};
+/// let line = br#"{"view":"weather","entity":{"origin":"EWR"},"event_time":0,"features":{"temp":39.02}}"#;
+/// let event = JsonEvent::parse(line)?;
+/// assert_eq!(event.view()?, "weather");
+/// assert_eq!(event.namespace(), None);
+/// # Ok::<(), asof::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct JsonEvent<'a> {
+    namespace: Option<Cow<'a, str>>,
+    view: Option<Cow<'a, str>>,
+    entity: Members<'a>,
+    event_time: Timestamp,
+    recorded_at: Option<Timestamp>,
+    op: Op,
+    schema_version: Option<u32>,
+    features: Members<'a>,
+}
+
+impl<'a> JsonEvent<'a> {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not JSON, a field that is
+    /// unknown, missing, wrong or there twice.
+    pub fn parse(line: &'a [u8]) -> Result<Self> {
+        Self::of(&Members::read("the event", utf8(line)?)?)
+    }
+
+    fn of(members: &Members<'a>) -> Result<Self> {
+        members.only("the event", &FIELDS)?;
+        let text = |key| members.get(key).map(|text| string(key, text)).transpose();
+        let time = |key| members.get(key).map(|text| time(key, text)).transpose();
+        let object = |key| {
+            members
+                .get(key)
+                .map(|text| Members::read(key, text))
+                .transpose()
+        };
+        let event_time = members.require("the event", "event_time");
+        let entity = members.require("the event", "entity");
+        Ok(JsonEvent {
+            namespace: text("namespace")?,
+            view: text("view")?,
+            entity: entity.and_then(|text| Members::read("entity", text))?,
+            event_time: event_time.and_then(|text| self::time("event_time", text))?,
+            recorded_at: time("recorded_at")?,
+            op: text("op")?.map_or(Ok(Op::Put), |op| op.parse())?,
+            schema_version: members
+                .get("schema_version")
+                .map(schema_version)
+                .transpose()?,
+            features: object("features")?.unwrap_or(Members::none()),
+        })
+    }
+
+    /// The tenant it names.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// The view it names.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when it names none.
+    pub fn view(&self) -> Result<&str> {
+        self.view
+            .as_deref()
+            .ok_or_else(|| Error::invalid("the event has no \"view\""))
+    }
+
+    /// The event, each value read by the type that the contract gives it.
+    ///
+    /// Whether a null may stand where it stands, and a float may be infinite, is judged where the
+    /// event is written.
+    ///
+    /// # Errors
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names view, schema version,
+    /// entity, feature, what was expected and what was found.
+    pub fn resolve(&self, contract: &Contract) -> Result<Event> {
+        let entity = self.key(contract);
+        let features = self.values(contract);
+        entity
+            .and_then(|entity| features.map(|features| (entity, features)))
+            .map(|(entity, features)| Event {
+                namespace: contract.namespace().to_owned(),
+                view: contract.name().to_owned(),
+                entity,
+                event_time: self.event_time,
+                recorded_at: self.recorded_at,
+                op: self.op,
+                schema_version: self.schema_version,
+                features,
+            })
+            .map_err(|error| error.at(self.place(contract)))
+    }
+
+    fn key(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
+        let columns = contract.key();
+        let known = || columns.iter().map(|column| column.name.as_str());
+        if let Some((name, _)) = self
+            .entity
+            .iter()
+            .find(|(name, _)| !known().any(|k| k == *name))
+        {
+            return Err(Error::contract(format!(
+                "there is no key column {name:?}{}; the key is ({})",
+                did_you_mean(name, known()),
+                known().collect::<Vec<_>>().join(", ")
+            )));
+        }
+        let value = |column: &crate::schema::KeyColumn| {
+            let says = |found: &str| {
+                let name = &column.name;
+                Error::contract(format!(
+                    "key column {name:?} expects {}, found {found}",
+                    column.ty
+                ))
+            };
+            let text = self
+                .entity
+                .get(&column.name)
+                .ok_or_else(|| says("nothing"))?;
+            match literal::read(text, column.ty) {
+                Ok(Value::Null) => Err(says("null")),
+                Ok(value) => Ok((column.name.clone(), value)),
+                Err(found) => Err(says(&found)),
+            }
+        };
+        columns.iter().map(value).collect()
+    }
+
+    fn values(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
+        let mut values: Vec<(String, Value)> = Vec::with_capacity(self.features.iter().len());
+        for (name, text) in self.features.iter() {
+            let feature = contract
+                .find(name)
+                .ok_or_else(|| unknown_feature(contract, name))?;
+            // A feature has two names once it was renamed, so two keys can mean one feature.
+            let renamed = feature.definition().birth_name() != feature.name();
+            if renamed && values.iter().any(|(known, _)| known == feature.name()) {
+                return Err(Error::contract(format!(
+                    "feature {:?} stands there twice, also under its birth name {:?}",
+                    feature.name(),
+                    feature.definition().birth_name()
+                )));
+            }
+            let value = literal::read(text, feature.ty()).map_err(|found| {
+                Error::contract(format!(
+                    "feature {name:?} expects {}, found {found}",
+                    feature.ty()
+                ))
+            })?;
+            values.push((feature.name().to_owned(), value));
+        }
+        Ok(values)
+    }
+
+    /// Where a violation happened: `view "weather" (schema version 1), entity {"origin":"EWR"}`.
+    fn place(&self, contract: &Contract) -> String {
+        let mut place = format!("view {:?}", contract.name());
+        if contract.namespace() != DEFAULT_NAMESPACE {
+            literal::push(
+                &mut place,
+                format_args!(" of namespace {:?}", contract.namespace()),
+            );
+        }
+        let version = self.schema_version.unwrap_or(contract.version());
+        literal::push(
+            &mut place,
+            format_args!(" (schema version {version}), entity {{"),
+        );
+        for (at, (name, text)) in self.entity.iter().enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            literal::push(&mut place, format_args!("{comma}{name:?}:{text}"));
+        }
+        place.push('}');
+        place
+    }
+}
+
+fn unknown_feature(contract: &Contract, name: &str) -> Error {
+    let near = did_you_mean(name, contract.features().iter().map(Feature::name));
+    Error::contract(format!("there is no feature {name:?}{near}"))
+}
+
+fn utf8(line: &[u8]) -> Result<&str> {
+    std::str::from_utf8(line).map_err(|error| {
+        Error::invalid(format!(
+            "the line is not UTF-8 after byte {}",
+            error.valid_up_to()
+        ))
+    })
+}
+
+fn string<'a>(key: &str, text: &'a str) -> Result<Cow<'a, str>> {
+    literal::string(text)
+        .ok_or_else(|| Error::invalid(format!("{key:?} is a string, not {}", found(text))))
+}
+
+fn time(key: &str, text: &str) -> Result<Timestamp> {
+    literal::timestamp(text).map_err(|why| {
+        let is_time = text.starts_with('"');
+        Error::invalid(if is_time {
+            format!("{key:?}: {why}")
+        } else {
+            format!("{key:?} is integer microseconds or an RFC 3339 string, not {why}")
+        })
+    })
+}
+
+fn schema_version(text: &str) -> Result<u32> {
+    literal::integer(text)
+        .filter(|version| *version > 0)
+        .ok_or_else(|| {
+            Error::invalid(format!(
+                "\"schema_version\" counts from 1, so it is not {}",
+                found(text)
+            ))
+        })
+}

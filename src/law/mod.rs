@@ -1,0 +1,18 @@
+//! How versions become answers: the event-time law as pure code.
+//!
+//! No I/O, no clock, no RocksDB. What is decided here is decided the same everywhere: by a read, by
+//! a write that keeps the latest row, by a compaction, by `verify`.
+
+mod admit;
+mod answer;
+mod fold;
+mod retained;
+
+pub(crate) use admit::{Admission, check_times, is_fenced};
+pub(crate) use answer::{answer, verdict};
+pub use answer::{Answer, Status, Verdict};
+pub(crate) use fold::{Fold, write_put};
+pub(crate) use retained::Retained;
+
+#[cfg(test)]
+mod tests;
