@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The most elements a `vector<f32,N>` may declare.
-pub const VECTOR_DIMENSIONS_MAX: u32 = 65_536;
+pub(crate) const VECTOR_DIMENSIONS_MAX: u32 = 65_536;
 
 /// The type of a feature or a key column.
 ///

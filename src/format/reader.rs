@@ -77,10 +77,6 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.corrupt("a name is not UTF-8"))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// Checks that nothing is left.
     pub(crate) fn end(&self) -> Result<()> {
         if self.rest.is_empty() {

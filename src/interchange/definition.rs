@@ -1,7 +1,7 @@
 //! What a dump says of a view before its versions: definition, schema versions, floor, horizon and
 //! fences. Enough to build the view anew so that the versions mean what they meant.
 
-use super::json::JsonLine;
+use super::json::{JsonLine, key as read_key};
 use super::line::write_entity;
 use super::literal::{self, TimeText, found, push};
 use super::members::Members;
@@ -259,17 +259,8 @@ fn read_time(says: &Members<'_>) -> Result<TimePolicy> {
 fn read_fence(key: &[KeyColumn], says: &Members<'_>) -> Result<Fence> {
     says.only("a fence", &["entity", "recorded_at", "floor"])?;
     let entity = Members::read("entity", says.require("a fence", "entity")?)?;
-    let columns: Vec<&str> = key.iter().map(|column| column.name.as_str()).collect();
-    entity.only("the entity of a fence", &columns)?;
-    let value = |column: &KeyColumn| {
-        let text = entity.require("the entity of a fence", &column.name)?;
-        match literal::read(text, column.ty) {
-            Ok(Value::Null) | Err(_) => Err(wrong(&column.name, &column.ty.to_string(), text)),
-            Ok(value) => Ok(value),
-        }
-    };
     Ok(Fence {
-        entity: key.iter().map(value).collect::<Result<_>>()?,
+        entity: read_key(&entity, key)?,
         recorded_at: Timestamp::from_micros(integer(says, "recorded_at")?),
         floor: micros(says, "floor")?,
     })

@@ -8,7 +8,7 @@ use super::members::Members;
 use crate::error::{Error, Result, did_you_mean};
 use crate::id::DEFAULT_NAMESPACE;
 use crate::op::Op;
-use crate::schema::{Contract, Feature};
+use crate::schema::{Contract, Feature, KeyColumn};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::borrow::Cow;
@@ -151,38 +151,9 @@ impl<'a> JsonEvent<'a> {
     }
 
     fn key(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
-        let columns = contract.key();
-        let known = || columns.iter().map(|column| column.name.as_str());
-        if let Some((name, _)) = self
-            .entity
-            .iter()
-            .find(|(name, _)| !known().any(|k| k == *name))
-        {
-            return Err(Error::contract(format!(
-                "there is no key column {name:?}{}; the key is ({})",
-                did_you_mean(name, known()),
-                known().collect::<Vec<_>>().join(", ")
-            )));
-        }
-        let value = |column: &crate::schema::KeyColumn| {
-            let says = |found: &str| {
-                let name = &column.name;
-                Error::contract(format!(
-                    "key column {name:?} expects {}, found {found}",
-                    column.ty
-                ))
-            };
-            let text = self
-                .entity
-                .get(&column.name)
-                .ok_or_else(|| says("nothing"))?;
-            match literal::read(text, column.ty) {
-                Ok(Value::Null) => Err(says("null")),
-                Ok(value) => Ok((column.name.clone(), value)),
-                Err(found) => Err(says(&found)),
-            }
-        };
-        columns.iter().map(value).collect()
+        let values = key(&self.entity, contract.key())?;
+        let names = contract.key().iter().map(|column| column.name.clone());
+        Ok(names.zip(values).collect())
     }
 
     fn values(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
@@ -232,6 +203,41 @@ impl<'a> JsonEvent<'a> {
         place.push('}');
         place
     }
+}
+
+impl Contract {
+    /// Reads an entity of this view from a JSON object: the values of its key, in key order.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an object,
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) for what is not this view's key.
+    pub fn read_entity_json(&self, text: &str) -> Result<Vec<Value>> {
+        key(&Members::read("the entity", text)?, self.key())
+    }
+}
+
+pub(super) fn key(entity: &Members<'_>, columns: &[KeyColumn]) -> Result<Vec<Value>> {
+    let known = || columns.iter().map(|column| column.name.as_str());
+    if let Some((name, _)) = entity.iter().find(|(name, _)| !known().any(|k| k == *name)) {
+        return Err(Error::contract(format!(
+            "there is no key column {name:?}{}; the key is ({})",
+            did_you_mean(name, known()),
+            known().collect::<Vec<_>>().join(", ")
+        )));
+    }
+    let value = |column: &KeyColumn| {
+        let says = |found: &str| {
+            let KeyColumn { name, ty } = column;
+            Error::contract(format!("key column {name:?} expects {ty}, found {found}"))
+        };
+        let text = entity.get(&column.name).ok_or_else(|| says("nothing"))?;
+        match literal::read(text, column.ty) {
+            Ok(Value::Null) => Err(says("null")),
+            Ok(value) => Ok(value),
+            Err(found) => Err(says(&found)),
+        }
+    };
+    columns.iter().map(value).collect()
 }
 
 fn unknown_feature(contract: &Contract, name: &str) -> Error {

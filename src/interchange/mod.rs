@@ -16,6 +16,8 @@ mod line;
 mod literal;
 #[cfg(feature = "text")]
 mod members;
+#[cfg(feature = "text")]
+mod record;
 #[cfg(all(test, feature = "text"))]
 mod tests;
 
@@ -28,3 +30,5 @@ pub use json::{JsonEvent, JsonLine};
 pub use line::EventLine;
 #[cfg(feature = "text")]
 pub use literal::{TimeText, write_json_string};
+#[cfg(feature = "text")]
+pub use record::{RecordOptions, RecordReader};

@@ -553,7 +553,11 @@ fn a_wrong_definition_line_is_named() {
             "says nothing without a ttl",
         ),
         ("\"fences\"", "\"fence\"", "did you mean \"fences\"?"),
-        ("\"EWR\"", "null", "\"origin\" expects string, found null"),
+        (
+            "\"EWR\"",
+            "null",
+            "key column \"origin\" expects string, found null",
+        ),
         (
             "\"floor\":-5",
             "\"floor\":\"-5\"",
@@ -565,4 +569,143 @@ fn a_wrong_definition_line_is_named() {
         let error = ViewLine::parse(wrong.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(why), "{to}: {error}");
     }
+}
+
+fn read_record(
+    header: &[&str],
+    cells: &[&str],
+    null: Option<&str>,
+) -> (String, Result<Event, String>) {
+    let contract = contract();
+    let options = RecordOptions {
+        event_time: "at".into(),
+        recorded_at: header.contains(&"rec").then(|| "rec".into()),
+        op: header.contains(&"op").then(|| "op".into()),
+        null: null.map(Into::into),
+    };
+    let reader = RecordReader::new(&contract, header, &options).unwrap();
+    let mut raw = String::new();
+    let bytes: Vec<&[u8]> = cells.iter().map(|cell| cell.as_bytes()).collect();
+    let event = reader
+        .read(&bytes, &mut raw)
+        .map_err(|error| error.to_string());
+    if let Ok(event) = &event {
+        // What the quarantine would keep says the same as the record.
+        let again = JsonEvent::parse(raw.as_bytes())
+            .unwrap()
+            .resolve(&contract)
+            .unwrap();
+        assert_eq!(&again, event, "{raw}");
+    }
+    (raw, event)
+}
+
+#[test]
+fn an_empty_cell_is_null_unless_another_text_is() {
+    let header = ["n", "k", "at", "f_1", "f_5"];
+    let (_, event) = read_record(&header, &["0", "a", "5", "", ""], None);
+    assert_eq!(
+        event.unwrap().features,
+        [("f_1".into(), Value::Null), ("f_5".into(), Value::Null)]
+    );
+    let (_, event) = read_record(&header, &["0", "", "5", "NA", ""], Some("NA"));
+    let event = event.unwrap();
+    assert_eq!(event.entity[0].1, Value::String(String::new()));
+    assert_eq!(
+        event.features,
+        [
+            ("f_1".into(), Value::Null),
+            ("f_5".into(), Value::String(String::new()))
+        ]
+    );
+    let (raw, event) = read_record(&header, &["0", "a", "5", "", "NA"], Some("NA"));
+    assert_eq!(
+        event.unwrap_err(),
+        "view \"all\" (schema version 1): feature \"f_1\": expected i32, found string \"\""
+    );
+    assert_eq!(
+        raw,
+        r#"{"view":"all","entity":{"k":"a","n":0},"event_time":"1970-01-01T00:00:00.000005Z","features":{"f_1":"","f_5":null}}"#
+    );
+    let (_, event) = read_record(&header, &["0", "", "5", "1", "x"], None);
+    assert!(
+        event
+            .unwrap_err()
+            .contains("key column \"k\" expects string, found null")
+    );
+    let (_, event) = read_record(&header, &["0", "a", "", "1", "x"], None);
+    assert!(event.unwrap_err().contains("the event time is null"));
+    let (raw, event) = read_record(&header, &["0", "a"], None);
+    assert_eq!(
+        event.unwrap_err(),
+        "the record has 2 cells, the header has 5"
+    );
+    assert_eq!(raw, "0,a");
+}
+
+#[test]
+fn a_record_says_its_op_and_when_it_was_recorded() {
+    let header = ["k", "n", "at", "rec", "op", "f_1"];
+    let (_, event) = read_record(&header, &["a", "0", "5", "6", "delete", ""], None);
+    let event = event.unwrap();
+    assert_eq!(
+        (event.op, event.recorded_at.map(Timestamp::micros)),
+        (Op::Delete, Some(6))
+    );
+    assert_eq!(event.features, []);
+    let (_, event) = read_record(&header, &["a", "0", "5", "", "", "7"], None);
+    let event = event.unwrap();
+    assert_eq!((event.op, event.recorded_at), (Op::Put, None));
+    assert_eq!(event.features, [("f_1".into(), Value::I32(7))]);
+    let (_, event) = read_record(&header, &["a", "0", "5", "", "upsert", "7"], None);
+    assert!(event.unwrap_err().contains("none of put, patch, delete"));
+}
+
+#[test]
+fn columns_that_mean_nothing_are_named_and_missing_ones_refused() {
+    let contract = contract();
+    let options = RecordOptions {
+        event_time: "at".into(),
+        ..RecordOptions::default()
+    };
+    let reader =
+        RecordReader::new(&contract, &["x", "at", "k", "n", "a_first", "y"], &options).unwrap();
+    assert_eq!(reader.ignored(), ["x", "y"]);
+    for (header, why) in [
+        (
+            &["att", "k", "n"][..],
+            "no column \"at\", which is the event time; did you mean \"att\"?",
+        ),
+        (&["at", "n"], "no column \"k\", which is a key column"),
+        (&["at", "k", "n", "k"], "the column \"k\" twice"),
+        (
+            &["at", "k", "n", "f_11", "a_first"],
+            "feature \"f_11\" twice, once as \"a_first\"",
+        ),
+    ] {
+        let error = RecordReader::new(&contract, header, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_cell_that_is_no_text_is_bad_where_it_means_something() {
+    let contract = contract();
+    let options = RecordOptions {
+        event_time: "at".into(),
+        ..RecordOptions::default()
+    };
+    let reader = RecordReader::new(&contract, &["k", "n", "at", "other"], &options).unwrap();
+    let mut raw = String::new();
+    assert!(reader.read(&[b"a", b"0", b"0", b"\xff"], &mut raw).is_ok());
+    let error = reader
+        .read(&[b"a\xff", b"0", b"0", b""], &mut raw)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cell 1 of the record is not UTF-8 after byte 1"
+    );
+    // A replay that made a replacement character of it would write what nobody said.
+    assert!(JsonEvent::parse(raw.as_bytes()).is_err());
 }

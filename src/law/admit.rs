@@ -6,6 +6,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::Fence;
 use crate::format::key::Stamp;
+use crate::format::row::Body;
+use crate::op::Op;
 use crate::schema::{Contract, MaxSkew};
 use crate::time::Timestamp;
 
@@ -50,4 +52,21 @@ pub(crate) fn check_times(
         None if is_ahead(et, appended) => ahead("event_time", et, "the log at", appended),
         _ => Ok(()),
     }
+}
+
+/// Whether two versions of one instant give a common feature different answers.
+///
+/// A Put or Delete speaks about every feature: what it leaves out it calls absent, or deleted.
+pub(crate) fn contradict(a: (Op, &Body<'_>), b: (Op, &Body<'_>)) -> Result<bool> {
+    for (one, other) in [(a, b), (b, a)] {
+        for entry in one.1.iter() {
+            let (id, slot) = entry?;
+            let said = other.1.find(id)?;
+            if said != Some(slot) && (said.is_some() || other.0 != Op::Patch) {
+                return Ok(true);
+            }
+        }
+    }
+    // Neither names what the other does not. A Put and a Delete still disagree on everything.
+    Ok(a.0 != b.0 && a.0 != Op::Patch && b.0 != Op::Patch)
 }

@@ -8,7 +8,7 @@ mod answer;
 mod fold;
 mod retained;
 
-pub(crate) use admit::{Admission, check_times, is_fenced};
+pub(crate) use admit::{Admission, check_times, contradict, is_fenced};
 pub(crate) use answer::{answer, verdict};
 pub use answer::{Answer, Status, Verdict};
 pub(crate) use fold::{Fold, write_put};

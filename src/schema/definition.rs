@@ -7,11 +7,11 @@ use crate::value::Type;
 use std::collections::HashSet;
 
 /// The most features a view may declare.
-pub const FEATURES_MAX: usize = 4_096;
+pub(super) const FEATURES_MAX: usize = 4_096;
 /// The most columns an entity key may have.
-pub const KEY_COLUMNS_MAX: usize = 16;
+pub(super) const KEY_COLUMNS_MAX: usize = 16;
 /// The `max_skew` of a view that names none.
-pub const MAX_SKEW_DEFAULT: Span = Span::minutes(10);
+pub(super) const MAX_SKEW_DEFAULT: Span = Span::minutes(10);
 
 /// A view as somebody declares it: entity key, features, and what time means to it.
 ///

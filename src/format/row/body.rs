@@ -163,13 +163,6 @@ impl BodyBuilder {
         self.slots.push((id.0, start..self.arena.len()));
     }
 
-    pub(crate) fn slot(&mut self, id: FeatureId, slot: Slot<'_>) {
-        match slot {
-            Slot::Null => self.null(id),
-            Slot::Value(bytes) => self.value(id, |out| out.extend_from_slice(bytes)),
-        }
-    }
-
     /// Appends the body. Each feature is known to have been added once.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
         if !self.slots.is_sorted_by_key(|(tagged, _)| tagged & !NULL) {

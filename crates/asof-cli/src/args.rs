@@ -1,0 +1,242 @@
+//! What can be said on the command line.
+
+use crate::output::Format;
+use crate::source::RowFormat;
+use asof::{Durability, Timestamp};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// An embedded feature store: event-time versioned rows, right under late, duplicate and reordered
+/// events.
+///
+/// Times are integer microseconds, or RFC 3339 with an offset. Exit codes: 0 ok, 1 failed, 2 usage,
+/// 3 no such store, view, feature or entity, 4 corrupt, 5 refused, 6 locked.
+#[derive(Debug, Parser)]
+#[command(name = "asof", version, subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// The directory of the store
+    #[arg(long, global = true, env = "ASOF_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// The tenant of the views that are named [default: default]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// What time it is, for tests and replays [default: the machine's clock]
+    #[arg(long, global = true, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub now: Option<Timestamp>,
+    /// How data is printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Define views, and look at them
+    #[command(subcommand)]
+    View(ViewCommand),
+    /// Write rows from files of JSON lines or CSV
+    Ingest(IngestArgs),
+    /// The answer for an entity
+    Get(GetArgs),
+    /// The versions of an entity
+    History(HistoryArgs),
+    /// The answer for every entity of a view
+    Scan(ScanArgs),
+    /// The point-in-time join: answers for every row of a CSV file, each as of its own time
+    Join(JoinArgs),
+    /// Every view and every retained version as JSON lines, in one order
+    Dump(DumpArgs),
+    /// One line that is equal where the sets of retained versions are
+    Digest(DigestArgs),
+    /// Check every checksum, and latest rows against history
+    Verify,
+    /// Print the completions of a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ViewCommand {
+    /// Create views, or add features to them; creates the store
+    Apply(ViewApplyArgs),
+    /// The views of the store
+    List,
+    /// The contract of a view
+    Show(ViewShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ViewApplyArgs {
+    /// View files in TOML
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Change nothing and say what would happen
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ViewShowArgs {
+    pub view: String,
+    /// As a view file
+    #[arg(long)]
+    pub toml: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reject {
+    /// Set bad rows aside in the quarantine
+    Row,
+    /// Stop at the first batch that holds one
+    Batch,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct IngestArgs {
+    /// Files of rows; `-` is stdin; gzip is recognised
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The view of rows that name none; every row of a CSV file
+    #[arg(long, value_name = "VIEW")]
+    pub view: Option<String>,
+    /// [default: by extension; jsonl from stdin]
+    #[arg(long, value_enum)]
+    pub format: Option<RowFormat>,
+    /// Rows that are written at once
+    #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// Whether each batch survives power loss, or only what was written when the command ends
+    #[arg(long, default_value = "buffered", value_parser = durability())]
+    pub durability: Durability,
+    /// What becomes of bad rows
+    #[arg(long, value_enum, default_value_t = Reject::Row)]
+    pub reject: Reject,
+    /// CSV: the column of event times
+    #[arg(long, value_name = "COL")]
+    pub event_time: Option<String>,
+    /// CSV: the column of recorded-at times
+    #[arg(long, value_name = "COL")]
+    pub recorded_at: Option<String>,
+    /// CSV: the column of ops (put, patch, delete)
+    #[arg(long, value_name = "COL")]
+    pub op: Option<String>,
+    /// CSV: the text that means null; an empty cell is then an empty string [default: an empty cell]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub null: Option<String>,
+}
+
+fn durability() -> impl TypedValueParser<Value = Durability> {
+    PossibleValuesParser::new(["buffered", "synced"]).map(|word| match word.as_str() {
+        "synced" => Durability::Synced,
+        _ => Durability::Buffered,
+    })
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("who").required(true).args(["key", "keys"]))]
+pub struct GetArgs {
+    pub view: String,
+    /// The entity: `col=value` for each key column; the bare value where there is one
+    #[arg(allow_negative_numbers = true)]
+    pub key: Vec<String>,
+    /// Entities from a file: CSV with a header, or one entity per line, as JSON or as tab-separated
+    /// KEYs; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// As of when [default: now]
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub as_of: Option<Timestamp>,
+    /// Only what had been recorded by then
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub known_at: Option<Timestamp>,
+    /// Only these features
+    #[arg(long, value_name = "a,b", value_delimiter = ',')]
+    pub features: Vec<String>,
+    /// Say which versions the answer comes from, and why
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct HistoryArgs {
+    pub view: String,
+    /// The entity: `col=value` for each key column; the bare value where there is one
+    #[arg(required = true, allow_negative_numbers = true)]
+    pub key: Vec<String>,
+    /// Event times from here on
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub from: Option<Timestamp>,
+    /// Event times up to here
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub to: Option<Timestamp>,
+    /// Only what had been recorded by then
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub known_at: Option<Timestamp>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Newest first
+    #[arg(long)]
+    pub reverse: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ScanArgs {
+    pub view: String,
+    /// As of when [default: now]
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct JoinArgs {
+    /// The CSV file whose rows are answered; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub spine: PathBuf,
+    /// The column that says as of when
+    #[arg(long, value_name = "COL")]
+    pub time: String,
+    /// The column that says by when it had to be recorded
+    #[arg(long, value_name = "COL")]
+    pub known_at: Option<String>,
+    /// A view to join, and which of its features
+    #[arg(long, required = true, value_name = "[ALIAS=]VIEW[:f,…]")]
+    pub view: Vec<String>,
+    /// The spine column of a key column [default: the one of the same name]
+    #[arg(long, value_name = "[ALIAS.]ENTITYCOL=COL")]
+    pub key: Vec<String>,
+    /// Add a column for the status of each feature
+    #[arg(long)]
+    pub status: bool,
+    /// Add a column for the event time of each feature
+    #[arg(long)]
+    pub event_times: bool,
+    /// Where the result goes [default: stdout]
+    #[arg(short = 'o', value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DumpArgs {
+    /// [default: every view]
+    pub view: Option<String>,
+    /// In the order of storage, which differs between equal stores; needs no sort
+    #[arg(long)]
+    pub unordered: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DigestArgs {
+    /// [default: every view]
+    pub view: Option<String>,
+    /// Only versions with an event time up to then
+    #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub as_of: Option<Timestamp>,
+}

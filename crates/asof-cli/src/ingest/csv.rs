@@ -1,0 +1,57 @@
+//! Rows of one view as CSV.
+
+use super::writer::Writer;
+use crate::args::IngestArgs;
+use crate::exit::Failure;
+use crate::session::{Session, note};
+use crate::source::Source;
+use asof::{RecordOptions, RecordReader, Store};
+use std::path::Path;
+
+/// Writes every record of a file.
+pub fn read(
+    session: &Session,
+    store: &Store,
+    args: &IngestArgs,
+    file: &Path,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    let view = session.view(store, args.view.as_deref().unwrap_or_default())?;
+    let source = Source::open(file)?;
+    let name = source.name().to_owned();
+    let here = |error: csv::Error| Failure::from(error).at(&name);
+    // A record of another length is a bad row, not the end of the file.
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
+    let header = reader.headers().map_err(here)?.clone();
+    let options = RecordOptions {
+        event_time: args.event_time.clone().unwrap_or_default(),
+        recorded_at: args.recorded_at.clone(),
+        op: args.op.clone(),
+        null: args.null.clone(),
+    };
+    let header: Vec<&str> = header.iter().collect();
+    let columns = RecordReader::new(view.contract(), &header, &options)
+        .map_err(|error| Failure::from(error).of_usage().at(&name))?;
+    if !columns.ignored().is_empty() {
+        note(format_args!(
+            "{name}: {} of {} columns are neither key nor feature of view {:?} and are ignored: {}",
+            columns.ignored().len(),
+            header.len(),
+            view.name(),
+            columns.ignored().join(", ")
+        ));
+    }
+    let mut record = csv::ByteRecord::new();
+    let mut raw = String::new();
+    while reader.read_byte_record(&mut record).map_err(here)? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let cells: Vec<&[u8]> = record.iter().collect();
+        let event = columns.read(&cells, &mut raw);
+        let place = format_args!("{name}:{line}");
+        match event {
+            Ok(event) => writer.push(event, raw.as_bytes(), place)?,
+            Err(error) => writer.push_bad(error, raw.as_bytes(), place)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Events as JSON lines, dumps included.
+
+use super::writer::Writer;
+use crate::args::IngestArgs;
+use crate::exit::Failure;
+use crate::session::{Session, note};
+use crate::source::{Lines, Source};
+use asof::{Change, Event, JsonEvent, JsonLine, Store, View, ViewLine};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Writes every line of a file.
+pub fn read(
+    session: &Session,
+    store: &Store,
+    args: &IngestArgs,
+    file: &Path,
+    writer: &mut Writer<'_>,
+) -> Result<(), Failure> {
+    let source = Source::open(file)?;
+    let name = source.name().to_owned();
+    let mut lines = Lines::new(source);
+    let mut views = Views {
+        store,
+        namespace: session.namespace().to_owned(),
+        view: args.view.as_deref(),
+        found: HashMap::new(),
+    };
+    while let Some((number, line)) = lines.next_line()? {
+        let place = format_args!("{name}:{number}");
+        match JsonLine::parse(line) {
+            Ok(JsonLine::Event(event)) => match views.resolve(&event) {
+                Ok(event) => writer.push(event, line, place)?,
+                Err(error) => writer.push_bad(error, line, place)?,
+            },
+            Ok(JsonLine::View(view)) => {
+                views.restore(&view).map_err(|failure| failure.at(place))?;
+            }
+            Err(error) => writer.push_bad(error, line, place)?,
+        }
+    }
+    Ok(())
+}
+
+/// The views that lines have named so far.
+struct Views<'a> {
+    store: &'a Store,
+    /// The tenant of lines that name none.
+    namespace: String,
+    /// The view of lines that name none.
+    view: Option<&'a str>,
+    /// By namespace, then by name.
+    found: HashMap<String, HashMap<String, View>>,
+}
+
+impl Views<'_> {
+    fn resolve(&mut self, event: &JsonEvent<'_>) -> asof::Result<Event> {
+        let name = match (event.view(), self.view) {
+            (Err(_), Some(name)) => name,
+            (named, _) => named?,
+        };
+        let namespace = event.namespace().unwrap_or(&self.namespace);
+        if let Some(view) = self.found.get(namespace).and_then(|views| views.get(name)) {
+            return event.resolve(view.contract());
+        }
+        let view = self.store.view_in(namespace, name)?;
+        let resolved = event.resolve(view.contract());
+        self.found.entry(namespace.to_owned()).or_default().insert(name.to_owned(), view);
+        resolved
+    }
+
+    /// Makes the view with which a dump begins, where it is missing. A dump names every namespace
+    /// but the default one, whatever `--namespace` says.
+    fn restore(&mut self, line: &ViewLine) -> Result<(), Failure> {
+        "default".clone_into(&mut self.namespace);
+        let definition = &line.definition;
+        let there = self.store.view_in(definition.namespace(), definition.name());
+        if there.is_ok() {
+            if !matches!(self.store.check(definition), Ok(Change::Unchanged)) {
+                note(format_args!(
+                    "view {:?} is there with another definition, by which its rows are judged",
+                    definition.name()
+                ));
+            }
+            return Ok(());
+        }
+        for step in line.steps() {
+            self.store.apply(step)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! What goes to stdout: a table for people, JSON for programs.
+
+use crate::exit::Failure;
+use clap::ValueEnum;
+use std::fmt::Write as _;
+use std::io::{BufWriter, Stdout, Write};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns, for people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object per line
+    Ndjson,
+}
+
+/// Stdout, buffered. What is not flushed by [`raw`](Self::raw), [`line`](Self::line) or the end of a
+/// list is lost, so that a failure to write is never overlooked.
+pub struct Output(BufWriter<Stdout>);
+
+impl Output {
+    pub fn stdout() -> Self {
+        Output(BufWriter::with_capacity(1 << 16, std::io::stdout()))
+    }
+
+    /// Writes bytes and flushes.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.0.write_all(bytes)?;
+        Ok(self.0.flush()?)
+    }
+
+    /// Writes a line and flushes.
+    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.0.write_all(line.as_bytes())?;
+        self.raw(b"\n")
+    }
+
+    /// The lines of what is one JSON object each, one after the other.
+    pub fn list(self, format: Format) -> List {
+        List { out: self.0, format, items: 0 }
+    }
+}
+
+/// JSON objects on their way out: as an array, or one per line.
+pub struct List {
+    out: BufWriter<Stdout>,
+    format: Format,
+    items: usize,
+}
+
+impl List {
+    pub fn push(&mut self, object: &[u8]) -> Result<(), Failure> {
+        if self.format == Format::Json {
+            self.out.write_all(if self.items == 0 { b"[\n" } else { b",\n" })?;
+        }
+        self.out.write_all(object)?;
+        if self.format != Format::Json {
+            self.out.write_all(b"\n")?;
+        }
+        self.items += 1;
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<(), Failure> {
+        if self.format == Format::Json {
+            self.out.write_all(if self.items == 0 { b"[]\n" } else { b"\n]\n" })?;
+        }
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Rows of text under a header, each column as wide as its widest cell.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
+        Table { rows: vec![header.into_iter().map(Into::into).collect()] }
+    }
+
+    pub fn push<S: AsRef<str>>(&mut self, row: impl IntoIterator<Item = S>) {
+        self.rows.push(row.into_iter().map(|cell| visible(cell.as_ref())).collect());
+    }
+
+    /// The lines, each with a line break, none with spaces at its end.
+    pub fn render(&self) -> String {
+        let columns = self.rows[0].len();
+        let width = |column| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let mut out = String::new();
+        for row in &self.rows {
+            let start = out.len();
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(out, "{cell:width$}  ");
+            }
+            out.truncate(start + out[start..].trim_end_matches(' ').len());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// A cell as one line that cannot steer a terminal.
+fn visible(cell: &str) -> String {
+    if !cell.contains(char::is_control) {
+        return cell.to_owned();
+    }
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    cell.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_cannot_steer_a_terminal() {
+        let mut table = Table::new(["feature", "value"]);
+        table.push(["temp", "39.02"]);
+        table.push(["é", "a\u{1b}[2J\nb"]);
+        table.push(["x", ""]);
+        assert_eq!(table.render(), "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\nx\n");
+    }
+}

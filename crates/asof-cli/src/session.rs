@@ -1,0 +1,104 @@
+//! What the global options mean to every command: which store, which tenant, what time, what output.
+
+use crate::args::Global;
+use crate::exit::Failure;
+use crate::output::{Format, Output};
+use asof::{ErrorKind, ManualClock, Store, StoreOptions, View};
+use std::path::Path;
+
+/// The tenant of views where none is named.
+const DEFAULT_NAMESPACE: &str = "default";
+
+pub struct Session {
+    global: Global,
+}
+
+impl Session {
+    pub fn new(global: Global) -> Self {
+        Session { global }
+    }
+
+    /// Opens the store that is named; it must exist.
+    pub fn open(&self) -> Result<Store, Failure> {
+        Ok(self.options().open(self.path()?)?)
+    }
+
+    /// Opens the store that is named, if there is one.
+    pub fn open_if_there(&self) -> Result<Option<Store>, Failure> {
+        match self.options().open(self.path()?) {
+            Ok(store) => Ok(Some(store)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens the store that is named, and makes it where it is missing.
+    pub fn open_or_create(&self) -> Result<Store, Failure> {
+        Ok(self.options().create_if_missing(true).open(self.path()?)?)
+    }
+
+    /// Where the store is, or would be.
+    fn path(&self) -> Result<&Path, Failure> {
+        self.global.store.as_deref().ok_or_else(|| {
+            Failure::usage("no store is named; say --store DIR, or set ASOF_STORE to its directory")
+        })
+    }
+
+    fn options(&self) -> StoreOptions {
+        match self.global.now {
+            Some(now) => StoreOptions::new().clock(ManualClock::at(now)),
+            None => StoreOptions::new(),
+        }
+    }
+
+    /// The tenant of the views that are named.
+    pub fn namespace(&self) -> &str {
+        self.global.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// A view of that tenant.
+    pub fn view(&self, store: &Store, name: &str) -> Result<View, Failure> {
+        Ok(store.view_in(self.namespace(), name)?)
+    }
+
+    /// The view that is named; or, where none is, those of the tenant; or, where none is named
+    /// either, all.
+    pub fn views(&self, store: &Store, name: Option<&str>) -> Result<Vec<View>, Failure> {
+        if let Some(name) = name {
+            return Ok(vec![self.view(store, name)?]);
+        }
+        let mut views = store.views();
+        if let Some(namespace) = &self.global.namespace {
+            views.retain(|view| view.namespace() == namespace);
+        }
+        Ok(views)
+    }
+
+    pub fn format(&self) -> Format {
+        self.global.output
+    }
+
+    pub fn stdout(&self) -> Output {
+        Output::stdout()
+    }
+}
+
+/// Something worth knowing that is no failure.
+pub fn note(text: impl std::fmt::Display) {
+    eprintln!("note: {text}");
+}
+
+/// `"namespace":"x",` at the front of an object, unless the tenant is the default one.
+pub fn push_namespace(out: &mut String, namespace: &str) {
+    if namespace != DEFAULT_NAMESPACE {
+        out.push_str(&format!("\"namespace\":\"{namespace}\","));
+    }
+}
+
+/// A view as one word for people: `weather`, `prod/weather`.
+pub fn full_name(view: &View) -> String {
+    match view.namespace() {
+        DEFAULT_NAMESPACE => view.name().to_owned(),
+        namespace => format!("{namespace}/{}", view.name()),
+    }
+}

@@ -1,0 +1,84 @@
+//! An entity: one value of a view's key.
+
+use super::state::ViewState;
+use super::view::View;
+use crate::error::Result;
+use crate::format::entity;
+use crate::format::key::Prefix;
+use crate::value::Value;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// An entity, checked against its view's key and hashed once.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).build()?)?;
+/// let weather = store.view("weather")?;
+/// let newark = weather.entity(["EWR"])?;
+/// assert_eq!(newark.to_values(), [Value::from("EWR")]);
+/// assert!(weather.entity([7i64]).is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Entity {
+    view: Arc<ViewState>,
+    prefix: Prefix,
+    bytes: Box<[u8]>,
+}
+
+impl Entity {
+    pub(super) fn new(view: &View, columns: &[Value]) -> Result<Self> {
+        let mut bytes = Vec::new();
+        entity::encode(view.contract(), columns, &mut bytes)?;
+        Ok(Entity::of_bytes(&view.state, &bytes))
+    }
+
+    /// From bytes that were encoded by this view before.
+    pub(crate) fn of_bytes(view: &Arc<ViewState>, bytes: &[u8]) -> Self {
+        let prefix = view.hash_key.prefix(view.id, bytes);
+        Entity { view: view.clone(), prefix, bytes: bytes.into() }
+    }
+
+    pub(crate) fn prefix(&self) -> &Prefix {
+        &self.prefix
+    }
+
+    pub(crate) fn view(&self) -> &Arc<ViewState> {
+        &self.view
+    }
+
+    /// Its columns as bytes. Bytewise order of these is the order of the columns' values.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its columns, in the order of the key.
+    pub fn to_values(&self) -> Vec<Value> {
+        entity::decode(&self.view.contract(), &self.bytes).expect("an entity was encoded by its view")
+    }
+}
+
+impl PartialEq for Entity {
+    fn eq(&self, other: &Self) -> bool {
+        self.prefix == other.prefix && self.bytes == other.bytes
+    }
+}
+
+impl Eq for Entity {}
+
+impl Hash for Entity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.prefix.hash(state);
+    }
+}
+
+impl fmt::Debug for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entity").field(&self.to_values()).finish()
+    }
+}

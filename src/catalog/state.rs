@@ -1,0 +1,155 @@
+//! What the store knows of its views while it is open.
+
+use crate::error::{Error, Result, did_you_mean};
+use crate::format::catalog::Fence;
+use crate::format::key::{HashKey, Prefix};
+use crate::id::{DEFAULT_NAMESPACE, ViewId};
+use crate::schema::{Contract, Retention};
+use crate::time::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// All views of a store, by namespace and name.
+pub(crate) struct Catalog {
+    pub(crate) hash_key: HashKey,
+    views: RwLock<BTreeMap<(String, String), Arc<ViewState>>>,
+}
+
+/// One view of a store: its present contract, and what moves with its rows.
+pub(crate) struct ViewState {
+    pub(crate) id: ViewId,
+    pub(crate) hash_key: HashKey,
+    contract: RwLock<Arc<Contract>>,
+    moving: Mutex<Moving>,
+    fences: RwLock<HashMap<Prefix, Fence>>,
+}
+
+/// What moves, only ever forward.
+#[derive(Debug, Default, Clone, Copy)]
+struct Moving {
+    newest_accepted: Option<Timestamp>,
+    /// In force: durable before anything uses it.
+    floor: Option<Timestamp>,
+}
+
+impl ViewState {
+    pub(crate) fn new(contract: Contract, hash_key: HashKey) -> Self {
+        ViewState {
+            id: contract.id(),
+            hash_key,
+            contract: RwLock::new(Arc::new(contract)),
+            moving: Mutex::default(),
+            fences: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn contract(&self) -> Arc<Contract> {
+        self.contract.read().clone()
+    }
+
+    pub(crate) fn replace(&self, contract: Contract) {
+        *self.contract.write() = Arc::new(contract);
+    }
+
+    /// The floor in force.
+    pub(crate) fn floor(&self) -> Option<Timestamp> {
+        self.moving.lock().floor
+    }
+
+    pub(crate) fn newest_accepted(&self) -> Option<Timestamp> {
+        self.moving.lock().newest_accepted
+    }
+
+    /// Notes an accepted event time. Says whether it is the newest so far.
+    pub(crate) fn accepted(&self, et: Timestamp) -> bool {
+        let mut moving = self.moving.lock();
+        let newer = moving.newest_accepted < Some(et);
+        if newer {
+            moving.newest_accepted = Some(et);
+        }
+        newer
+    }
+
+    /// Puts a floor in force. It must be durable already.
+    pub(crate) fn raise_floor(&self, floor: Timestamp) {
+        let mut moving = self.moving.lock();
+        moving.floor = moving.floor.max(Some(floor));
+    }
+
+    /// Where the floor would stand now, if that is ahead of where it stands.
+    pub(crate) fn floor_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let Retention::Window(window) = self.contract.read().time().history else { return None };
+        let Moving { newest_accepted, floor } = *self.moving.lock();
+        let due = newest_accepted?.min(now).saturating_sub(window);
+        (Some(due) > floor).then_some(due)
+    }
+
+    pub(crate) fn fence(&self, prefix: &Prefix) -> Option<Fence> {
+        let fences = self.fences.read();
+        if fences.is_empty() { None } else { fences.get(prefix).cloned() }
+    }
+
+    /// Joins a fence with what is known: the larger of each.
+    pub(crate) fn raise_fence(&self, prefix: Prefix, fence: Fence) -> Fence {
+        let mut fences = self.fences.write();
+        let joined = fences.entry(prefix).or_insert_with(|| fence.clone());
+        joined.recorded = joined.recorded.max(fence.recorded);
+        joined.floor = joined.floor.max(fence.floor);
+        joined.clone()
+    }
+
+    /// All fences, in the order of entities.
+    pub(crate) fn fences(&self) -> Vec<Fence> {
+        let mut fences: Vec<Fence> = self.fences.read().values().cloned().collect();
+        fences.sort_by(|a, b| a.entity.cmp(&b.entity));
+        fences
+    }
+}
+
+impl Catalog {
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Catalog { hash_key, views: RwLock::default() }
+    }
+
+    pub(crate) fn insert(&self, contract: Contract) -> Arc<ViewState> {
+        let name = (contract.namespace().to_string(), contract.name().to_string());
+        let state = Arc::new(ViewState::new(contract, self.hash_key));
+        self.views.write().insert(name, state.clone());
+        state
+    }
+
+    pub(crate) fn find(&self, namespace: &str, name: &str) -> Option<Arc<ViewState>> {
+        self.views.read().get(&(namespace.to_string(), name.to_string())).cloned()
+    }
+
+    /// The view of this name.
+    ///
+    /// # Errors
+    /// `NotFound` offers the nearest name, or the namespace that has one of this name.
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Result<Arc<ViewState>> {
+        if let Some(state) = self.find(namespace, name) {
+            return Ok(state);
+        }
+        let views = self.views.read();
+        let here = views.keys().filter(|(space, _)| space == namespace).map(|(_, n)| n.as_str());
+        let hint = match views.keys().find(|(_, other)| other == name) {
+            Some((space, _)) => format!("; namespace {space:?} has one"),
+            None => did_you_mean(name, here),
+        };
+        let place = match namespace {
+            DEFAULT_NAMESPACE => String::new(),
+            space => format!(" in namespace {space:?}"),
+        };
+        Err(Error::not_found(format!("no view {name:?}{place}{hint}")))
+    }
+
+    /// All views, in the order of namespace and name.
+    pub(crate) fn all(&self) -> Vec<Arc<ViewState>> {
+        self.views.read().values().cloned().collect()
+    }
+
+    pub(crate) fn by_id(&self, id: ViewId) -> Option<Arc<ViewState>> {
+        self.views.read().values().find(|state| state.id == id).cloned()
+    }
+}

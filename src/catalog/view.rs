@@ -1,0 +1,77 @@
+//! A prepared view.
+
+use super::entity::Entity;
+use super::state::ViewState;
+use crate::error::{Error, Result};
+use crate::query::{TypedFeature, Typed};
+use crate::schema::Contract;
+use crate::value::Value;
+use std::fmt;
+use std::sync::Arc;
+
+/// A view whose names have been resolved: what reads and writes take.
+///
+/// It shows the contract as it was when the handle was made. A handle made before a re-definition
+/// goes on to work; ask the store again to see features added since.
+#[derive(Clone)]
+pub struct View {
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) state: Arc<ViewState>,
+}
+
+impl View {
+    pub(crate) fn of(state: Arc<ViewState>) -> Self {
+        View { contract: state.contract(), state }
+    }
+
+    /// What the view promises.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// Its name within the namespace.
+    pub fn name(&self) -> &str {
+        self.contract.name()
+    }
+
+    /// The tenant it belongs to.
+    pub fn namespace(&self) -> &str {
+        self.contract.namespace()
+    }
+
+    /// An entity of this view, its key columns given in order.
+    ///
+    /// # Errors
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names the column, what it expects
+    /// and what was found.
+    pub fn entity<V: Into<Value>>(&self, columns: impl IntoIterator<Item = V>) -> Result<Entity> {
+        let columns: Vec<Value> = columns.into_iter().map(Into::into).collect();
+        Entity::new(self, &columns)
+    }
+
+    /// A feature of this view, checked against the type it will be read and written as.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) offers the nearest name;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) says which type it has instead.
+    pub fn feature<T: Typed + ?Sized>(&self, name: &str) -> Result<TypedFeature<T>> {
+        TypedFeature::new(&self.contract, name)
+    }
+
+    pub(crate) fn owns(&self, entity: &Entity) -> Result<()> {
+        if Arc::ptr_eq(&self.state, entity.view()) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "the entity was made by another view or store than view {:?}; make it with the view it \
+             is used with",
+            self.name()
+        )))
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({}.{} v{})", self.namespace(), self.name(), self.contract.version())
+    }
+}

@@ -1,0 +1,323 @@
+//! A record of a table as an event: which column of a CSV file means what to a view.
+
+use super::event::Event;
+use super::literal::{TimeText, push, write_json_string};
+use crate::error::{Error, Result, did_you_mean};
+use crate::id::DEFAULT_NAMESPACE;
+use crate::op::Op;
+use crate::schema::Contract;
+use crate::time::Timestamp;
+use crate::value::{Type, Value};
+
+/// What the columns of a table are called that are neither key nor feature, and what means null.
+#[derive(Debug, Clone, Default)]
+pub struct RecordOptions {
+    /// The column of event times.
+    pub event_time: String,
+    /// The column of recorded-at times; where a cell of it is null, the event time.
+    pub recorded_at: Option<String>,
+    /// The column of ops; where a cell of it is null, `put`.
+    pub op: Option<String>,
+    /// The text that means null. Where it is none, an empty cell does; where it is given, an empty
+    /// cell is an empty string, and a violation for any other type.
+    pub null: Option<String>,
+}
+
+/// The columns of a table as one view reads them.
+/// It takes cells, not a file: quoting is the business of whoever reads the file.
+#[derive(Debug)]
+pub struct RecordReader<'a> {
+    contract: &'a Contract,
+    null: Option<String>,
+    /// How many cells a record has.
+    width: usize,
+    event_time: usize,
+    recorded_at: Option<usize>,
+    op: Option<usize>,
+    /// For each key column its place in the record.
+    key: Vec<usize>,
+    /// Places in the record, and in the contract, of the features that the table has.
+    features: Vec<(usize, usize)>,
+    ignored: Vec<String>,
+}
+
+impl<'a> RecordReader<'a> {
+    /// Finds the columns of a view in a table's header.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a column is missing or there twice.
+    pub fn new(contract: &'a Contract, header: &[&str], options: &RecordOptions) -> Result<Self> {
+        let mut sorted = header.to_vec();
+        sorted.sort_unstable();
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::invalid(format!(
+                "the header has the column {:?} twice",
+                pair[0]
+            )));
+        }
+        let place = |what: &str, name: &str| {
+            header
+                .iter()
+                .position(|column| *column == name)
+                .ok_or_else(|| {
+                    Error::invalid(format!(
+                        "the header has no column {name:?}, which is {what}{}; it has {}",
+                        did_you_mean(name, header.iter().copied()),
+                        header.join(", ")
+                    ))
+                })
+        };
+        let optional = |what: &str, name: &Option<String>| {
+            name.as_deref().map(|name| place(what, name)).transpose()
+        };
+        let key = contract
+            .key()
+            .iter()
+            .map(|column| place("a key column", &column.name));
+        let mut reader = RecordReader {
+            contract,
+            null: options.null.clone(),
+            width: header.len(),
+            event_time: place("the event time", &options.event_time)?,
+            recorded_at: optional("recorded-at", &options.recorded_at)?,
+            op: optional("the op", &options.op)?,
+            key: key.collect::<Result<_>>()?,
+            features: Vec::new(),
+            ignored: Vec::new(),
+        };
+        reader.find_features(header)?;
+        Ok(reader)
+    }
+
+    fn find_features(&mut self, header: &[&str]) -> Result<()> {
+        for (at, name) in header.iter().enumerate() {
+            let Some(feature) = self.contract.find(name) else {
+                if self.ignores(at) {
+                    self.ignored.push((*name).to_owned());
+                }
+                continue;
+            };
+            let place = feature.id().place();
+            if self.features.iter().any(|(_, known)| *known == place) {
+                return Err(Error::invalid(format!(
+                    "the header has feature {:?} twice, once as {name:?}",
+                    feature.name()
+                )));
+            }
+            self.features.push((at, place));
+        }
+        Ok(())
+    }
+
+    /// The columns that mean nothing to the view.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// Reads one record. `raw` becomes the same event as a line of JSON, for the quarantine, also
+    /// where the record is bad: a cell that cannot be read stands in it as a string. A record of
+    /// the wrong shape becomes its cells with commas between, which no replay takes for an event.
+    ///
+    /// # Errors
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) or
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) name the first bad cell.
+    pub fn read(&self, cells: &[&[u8]], raw: &mut String) -> Result<Event> {
+        raw.clear();
+        let cells = self.text(cells).inspect_err(|_| {
+            let cells: Vec<_> = cells
+                .iter()
+                .map(|cell| String::from_utf8_lossy(cell))
+                .collect();
+            raw.push_str(&cells.join(","));
+        })?;
+        let mut row = Row {
+            reader: self,
+            cells: &cells,
+            raw,
+            bad: None,
+        };
+        row.begin();
+        let entity = row.entity();
+        let event_time = row.time("event_time", self.event_time);
+        let recorded_at = self.recorded_at.and_then(|at| row.time("recorded_at", at));
+        let op = row.op();
+        let features = row.features(op);
+        match row.bad {
+            Some(error) => Err(error.at(format_args!(
+                "view {:?} (schema version {})",
+                self.contract.name(),
+                self.contract.version()
+            ))),
+            None => Ok(Event {
+                namespace: self.contract.namespace().to_owned(),
+                view: self.contract.name().to_owned(),
+                entity,
+                event_time: event_time.expect("a row without an event time is bad"),
+                recorded_at,
+                op,
+                schema_version: None,
+                features,
+            }),
+        }
+    }
+}
+
+impl RecordReader<'_> {
+    /// The cells as text; cells that mean nothing may be anything.
+    fn text<'c>(&self, cells: &[&'c [u8]]) -> Result<Vec<&'c str>> {
+        if cells.len() != self.width {
+            return Err(Error::invalid(format!(
+                "the record has {} cells, the header has {}",
+                cells.len(),
+                self.width
+            )));
+        }
+        let text = |(at, cell): (usize, &&'c [u8])| match std::str::from_utf8(cell) {
+            Ok(text) => Ok(text),
+            Err(_) if self.ignores(at) => Ok(""),
+            Err(error) => Err(Error::invalid(format!(
+                "cell {} of the record is not UTF-8 after byte {}",
+                at + 1,
+                error.valid_up_to()
+            ))),
+        };
+        cells.iter().enumerate().map(text).collect()
+    }
+
+    fn ignores(&self, at: usize) -> bool {
+        let named = [Some(self.event_time), self.recorded_at, self.op];
+        let is_feature = self.features.iter().any(|(place, _)| *place == at);
+        !named.contains(&Some(at)) && !self.key.contains(&at) && !is_feature
+    }
+}
+
+/// A record on its way to become an event.
+struct Row<'r> {
+    reader: &'r RecordReader<'r>,
+    cells: &'r [&'r str],
+    raw: &'r mut String,
+    /// The first thing that is wrong with it.
+    bad: Option<Error>,
+}
+
+impl<'r> Row<'r> {
+    fn begin(&mut self) {
+        let (namespace, view) = (
+            self.reader.contract.namespace(),
+            self.reader.contract.name(),
+        );
+        self.raw.push('{');
+        if namespace != DEFAULT_NAMESPACE {
+            push(self.raw, format_args!("\"namespace\":\"{namespace}\","));
+        }
+        push(self.raw, format_args!("\"view\":\"{view}\",\"entity\":{{"));
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.bad.get_or_insert(error);
+    }
+
+    /// The cell at a place, unless it is null.
+    fn cell(&self, at: usize) -> Option<&'r str> {
+        let cell = self.cells[at];
+        let is_null = cell == self.reader.null.as_deref().unwrap_or("");
+        (!is_null).then_some(cell)
+    }
+
+    /// Writes the cell as JSON and reads it. A null is `Value::Null`.
+    fn value(&mut self, what: &str, name: &str, at: usize, ty: Type) -> Value {
+        let Some(cell) = self.cell(at) else {
+            self.raw.push_str("null");
+            return Value::Null;
+        };
+        match Value::from_cell(cell, ty) {
+            Ok(value) => {
+                value.write_json(self.raw, TimeText::Micros);
+                value
+            }
+            Err(error) => {
+                write_json_string(self.raw, cell);
+                self.fail(error.at(format_args!("{what} {name:?}")));
+                Value::Null
+            }
+        }
+    }
+
+    fn entity(&mut self) -> Vec<(String, Value)> {
+        let mut entity = Vec::with_capacity(self.reader.key.len());
+        for (number, (column, at)) in self
+            .reader
+            .contract
+            .key()
+            .iter()
+            .zip(&self.reader.key)
+            .enumerate()
+        {
+            let comma = if number > 0 { "," } else { "" };
+            push(self.raw, format_args!("{comma}\"{}\":", column.name));
+            let value = self.value("key column", &column.name, *at, column.ty);
+            if value == Value::Null {
+                let (name, ty) = (&column.name, column.ty);
+                self.fail(Error::contract(format!(
+                    "key column {name:?} expects {ty}, found null"
+                )));
+            }
+            entity.push((column.name.clone(), value));
+        }
+        self.raw.push('}');
+        entity
+    }
+
+    /// A time; `None` where the cell is null or bad. Only an event time may not be null.
+    fn time(&mut self, what: &str, at: usize) -> Option<Timestamp> {
+        let Some(cell) = self.cell(at) else {
+            if what == "event_time" {
+                self.fail(Error::invalid("the event time is null"));
+            }
+            return None;
+        };
+        push(self.raw, format_args!(",\"{what}\":"));
+        match Timestamp::parse(cell) {
+            Ok(t) => {
+                TimeText::Rfc3339.write_json(self.raw, t);
+                Some(t)
+            }
+            Err(error) => {
+                write_json_string(self.raw, cell);
+                self.fail(error.at(what));
+                None
+            }
+        }
+    }
+
+    fn op(&mut self) -> Op {
+        let Some(cell) = self.reader.op.and_then(|at| self.cell(at)) else {
+            return Op::Put;
+        };
+        self.raw.push_str(",\"op\":");
+        write_json_string(self.raw, cell);
+        cell.parse().unwrap_or_else(|error| {
+            self.fail(error);
+            Op::Put
+        })
+    }
+
+    /// The features. A Delete says nothing about features, and a table cannot leave a cell out, so
+    /// that null and empty cells of a Delete are no features.
+    fn features(&mut self, op: Op) -> Vec<(String, Value)> {
+        self.raw.push_str(",\"features\":{");
+        let mut features = Vec::with_capacity(self.reader.features.len());
+        for &(at, place) in &self.reader.features {
+            if op == Op::Delete && self.cell(at).unwrap_or("").is_empty() {
+                continue;
+            }
+            let feature = &self.reader.contract.features()[place];
+            let comma = if features.is_empty() { "" } else { "," };
+            push(self.raw, format_args!("{comma}\"{}\":", feature.name()));
+            let value = self.value("feature", feature.name(), at, feature.ty());
+            features.push((feature.name().to_owned(), value));
+        }
+        self.raw.push_str("}}");
+        features
+    }
+}

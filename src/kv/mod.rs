@@ -1,0 +1,58 @@
+//! A RocksDB we borrow: the only place that says its name.
+//!
+//! Four column families, all declared at open. Errors are translated here, options are pinned here,
+//! and what RocksDB does that its callers must know is written down here.
+
+mod checksum;
+mod error;
+mod iterate;
+mod open;
+mod options;
+mod read;
+mod write;
+
+pub(crate) use iterate::{Cursor, Walk};
+pub(crate) use options::KvOptions;
+pub(crate) use read::KvSnapshot;
+pub(crate) use write::KvBatch;
+
+use rocksdb::{ColumnFamily, DB, ReadOptions};
+
+/// The column families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Catalog, floors, fences.
+    Catalog,
+    /// Every version.
+    History,
+    /// One materialised row per entity.
+    Latest,
+    /// Bad rows that were set aside.
+    Quarantine,
+}
+
+impl Family {
+    pub(crate) const ALL: [Family; 4] =
+        [Family::Catalog, Family::History, Family::Latest, Family::Quarantine];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Family::Catalog => "default",
+            Family::History => "history",
+            Family::Latest => "latest",
+            Family::Quarantine => "quarantine",
+        }
+    }
+}
+
+/// An open database.
+pub(crate) struct Kv {
+    db: DB,
+    point: ReadOptions,
+}
+
+impl Kv {
+    fn family(&self, family: Family) -> &ColumnFamily {
+        self.db.cf_handle(family.name()).expect("all families are declared at open")
+    }
+}

@@ -1,0 +1,49 @@
+//! Opening and closing.
+
+use super::error::translate;
+use super::{Family, Kv, KvOptions, options};
+use crate::error::Result;
+use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ReadOptions};
+use std::path::Path;
+
+impl Kv {
+    /// Opens the database, or creates it when asked to. Every family is declared here: a family
+    /// that is not would run with a cache and memtables of its own.
+    pub(crate) fn open(path: &Path, create: bool, kv: &KvOptions) -> Result<Kv> {
+        let cache = Cache::new_hyper_clock_cache(kv.block_cache_bytes, 0);
+        let mut families = Vec::new();
+        for family in Family::ALL {
+            let options = options::of_family(family, kv, &cache)?;
+            families.push(ColumnFamilyDescriptor::new(family.name(), options));
+        }
+        let db = DB::open_cf_descriptors(&options::of_database(create)?, path, families)
+            .map_err(|e| translate("opening the database", e))?;
+        options::check_pinned(path)?;
+        Ok(Kv { db, point: ReadOptions::default() })
+    }
+
+    /// Writes out what is in memory, so that the next open has no log to replay.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let families: Vec<_> = Family::ALL.iter().map(|family| self.family(*family)).collect();
+        self.db
+            .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
+            .map_err(|e| translate("flushing", e))
+    }
+
+    /// Compacts every family completely. For tests and benchmarks: it blocks until done.
+    pub(crate) fn compact(&self) {
+        for family in Family::ALL {
+            self.db.compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
+        }
+    }
+
+    /// Makes everything written so far durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.db.flush_wal(true).map_err(|e| translate("syncing the log", e))
+    }
+
+    /// Stops background work. Flush first: afterwards a flush fails.
+    pub(crate) fn stop(&self) {
+        self.db.cancel_all_background_work(true);
+    }
+}

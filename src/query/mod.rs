@@ -1,0 +1,11 @@
+//! What can be asked, and what an answer looks like.
+
+mod feature;
+mod question;
+mod row;
+mod version;
+
+pub use feature::{Typed, TypedFeature};
+pub use question::{HistoryRange, Question};
+pub use row::{Row, Seen};
+pub use version::{ExplainedVersion, Version};

@@ -1,0 +1,154 @@
+//! An answer: the row of one entity as of one time.
+
+use super::feature::{Typed, TypedFeature};
+use crate::error::{Error, Result};
+use crate::format::row::LatestRow;
+use crate::law::{self, Answer, Fold, Status, Verdict};
+use crate::schema::{Contract, Feature, OnExpiry};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// The row of one entity as of one time. A caller may keep one and have it filled again and again:
+/// once it has grown to the size of its rows, a read into it allocates nothing.
+///
+/// Features are read in place, one at a time, without decoding the others.
+#[derive(Debug, Default)]
+pub struct Row {
+    contract: Option<Arc<Contract>>,
+    t: Timestamp,
+    horizon: Option<Timestamp>,
+    verdict: Option<Verdict>,
+    /// A latest row without its checksum; empty when nothing is known.
+    bytes: Vec<u8>,
+    /// Room to fold in.
+    pub(crate) fold: Fold,
+}
+
+/// What a typed read of a feature saw.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen<T> {
+    /// Which of the six it is.
+    pub status: Status,
+    /// The value, of a feature that is present or stale.
+    pub value: Option<T>,
+    /// When it became true; for a deleted feature, when it was deleted. None when absent.
+    pub event_time: Option<Timestamp>,
+}
+
+impl Row {
+    /// An empty row, to be filled by a read.
+    pub fn new() -> Self {
+        Row::default()
+    }
+
+    /// Forgets what it held and gives room for the bytes of the next answer.
+    pub(crate) fn begin(
+        &mut self,
+        contract: &Arc<Contract>,
+        t: Timestamp,
+        horizon: Option<Timestamp>,
+    ) -> (&mut Vec<u8>, &mut Fold) {
+        if !self.contract.as_ref().is_some_and(|held| Arc::ptr_eq(held, contract)) {
+            self.contract = Some(contract.clone());
+        }
+        self.t = t;
+        self.horizon = horizon;
+        self.verdict = None;
+        self.bytes.clear();
+        self.fold.clear();
+        (&mut self.bytes, &mut self.fold)
+    }
+
+    /// Judges what was filled in.
+    pub(crate) fn finish(&mut self) -> Result<Verdict> {
+        let verdict = match (&self.contract, self.latest()?) {
+            (Some(contract), Some(fold)) => law::verdict(contract, self.horizon, &fold, self.t),
+            _ => Verdict::Never,
+        };
+        self.verdict = Some(verdict);
+        Ok(verdict)
+    }
+
+    fn latest(&self) -> Result<Option<LatestRow<'_>>> {
+        if self.bytes.is_empty() { Ok(None) } else { LatestRow::parse(&self.bytes).map(Some) }
+    }
+
+    /// What is known of the entity as a whole.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict.unwrap_or(Verdict::Never)
+    }
+
+    /// The time it answers for, microseconds since the Unix epoch.
+    pub fn as_of(&self) -> Timestamp {
+        self.t
+    }
+
+    /// What is known of a feature, by the view's contract.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
+    pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
+        const ABSENT: Answer<'static> =
+            Answer { status: Status::Absent, value: None, event_time: None };
+        match (&self.contract, self.latest()?) {
+            (Some(contract), Some(fold)) => {
+                law::answer(contract, self.horizon, &fold, feature, self.t)
+            }
+            _ => Ok(ABSENT),
+        }
+    }
+
+    /// What is known of a feature, by name.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) offers the nearest name; else as
+    /// [`answer`](Self::answer).
+    pub fn by_name(&self, name: &str) -> Result<Answer<'_>> {
+        let contract = self.contract.as_ref().ok_or_else(|| {
+            Error::invalid("the row was never filled: read into it first")
+        })?;
+        self.answer(contract.feature(name)?)
+    }
+
+    /// The value of a feature that is present or stale; none otherwise.
+    ///
+    /// # Errors
+    /// As [`see`](Self::see).
+    pub fn get<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Option<T::Ref<'_>>> {
+        Ok(self.see(feature)?.value)
+    }
+
+    /// What is known of a feature: status, value and event time.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
+    pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
+        const NOTHING: (Status, Option<Timestamp>) = (Status::Absent, None);
+        let seen = |(status, event_time), value| Seen { status, value, event_time };
+        let (Some(contract), Some(fold)) = (&self.contract, self.latest()?) else {
+            return Ok(seen(NOTHING, None));
+        };
+        if contract.id() != feature.view {
+            return Err(Error::invalid(format!(
+                "the feature belongs to another view than {:?}, whose row this is",
+                contract.name()
+            )));
+        }
+        // A handle may know a feature that the row's contract does not have yet.
+        let Some(known) = contract.by_id(feature.id) else { return Ok(seen(NOTHING, None)) };
+        let answer = law::answer(contract, self.horizon, &fold, known, self.t)?;
+        Ok(seen((answer.status, answer.event_time), answer.value.and_then(T::of)))
+    }
+
+    /// Every feature of the view with what is known of it, in the order of the contract.
+    pub fn iter(&self) -> impl Iterator<Item = (&Feature, Result<Answer<'_>>)> {
+        let features = self.contract.as_ref().map_or(&[][..], |contract| contract.features());
+        features.iter().map(|feature| (feature, self.answer(feature)))
+    }
+
+    /// Whether `on_expiry` withholds what has outlived the ttl.
+    pub fn withholds_expired(&self) -> bool {
+        self.contract.as_ref().is_some_and(|c| c.time().on_expiry == OnExpiry::Expire)
+    }
+}

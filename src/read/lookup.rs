@@ -1,0 +1,213 @@
+//! One row: from the latest family when it can answer, else by folding history.
+//!
+//! Cost: a point get for `latest`; one seek where a Put answers; else as many rows as are newer than
+//! the deciding Put or Delete, or were recorded after `known_at`.
+
+use crate::catalog::{Entity, View, ViewState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::key::{self, Prefix};
+use crate::format::row::{HistoryRow, LatestRow};
+use crate::format::checksum;
+use crate::id::{Hex, ViewId};
+use crate::kv::{Cursor, Family, Kv, KvSnapshot, Walk};
+use crate::law::{Fold, Verdict, write_put};
+use crate::op::Op;
+use crate::query::{Question, Row};
+use crate::time::Timestamp;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+/// The floors that a snapshot pinned, by view.
+pub(crate) type Floors = HashMap<ViewId, Timestamp>;
+
+/// What a read needs.
+#[derive(Clone, Copy)]
+pub struct Lookup<'a> {
+    pub(crate) kv: &'a Kv,
+    /// One state of the database, or whatever is present.
+    pub(crate) at: Option<&'a KvSnapshot<'a>>,
+    /// Pinned with the state; else the floors in force.
+    pub(crate) floors: Option<&'a Floors>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Lookup<'a> {
+    pub(crate) fn floor(&self, view: &View) -> Option<Timestamp> {
+        match self.floors {
+            Some(floors) => floors.get(&view.state.id).copied(),
+            None => view.state.floor(),
+        }
+    }
+
+    /// Runs a read of several rows under one state of the database: its own, or one made for it.
+    pub(crate) fn under_snapshot<T>(&self, read: impl FnOnce(&Lookup<'_>) -> T) -> T {
+        if self.at.is_some() {
+            return read(self);
+        }
+        let at = self.kv.snapshot();
+        read(&Lookup { kv: self.kv, at: Some(&at), floors: self.floors, now: self.now })
+    }
+
+    /// Refuses a question that the view no longer keeps the answer to.
+    pub(crate) fn check_floor(&self, view: &View, times: [Option<Timestamp>; 2]) -> Result<()> {
+        let Some(floor) = self.floor(view) else { return Ok(()) };
+        match times.into_iter().flatten().find(|t| *t < floor) {
+            None => Ok(()),
+            Some(t) => Err(Error::new(
+                ErrorKind::BeyondHistory { floor: floor.micros() },
+                format!(
+                    "view {:?} keeps exact history from {floor} on; {t} lies before it. Ask as of \
+                     {floor} or later",
+                    view.name()
+                ),
+            )),
+        }
+    }
+
+    pub(crate) fn read(
+        &self,
+        view: &View,
+        entity: &Entity,
+        question: Question,
+        row: &mut Row,
+    ) -> Result<Verdict> {
+        view.owns(entity)?;
+        let stored = if self.may_be_latest(question) {
+            self.kv.get(Family::Latest, entity.prefix(), self.at)?
+        } else {
+            None
+        };
+        self.read_given(view, entity, question, stored.as_deref(), row)
+    }
+
+    /// Whether the latest row is worth a look: it never answers what was known at some time, and
+    /// rarely what was true before now.
+    pub(crate) fn may_be_latest(&self, question: Question) -> bool {
+        question.known_at.is_none() && question.as_of.is_none_or(|t| t >= self.now)
+    }
+
+    /// Answers, given what the latest family holds of the entity.
+    pub(crate) fn read_given(
+        &self,
+        view: &View,
+        entity: &Entity,
+        question: Question,
+        stored: Option<&[u8]>,
+        row: &mut Row,
+    ) -> Result<Verdict> {
+        let bounds = [question.as_of, question.known_at];
+        self.check_floor(view, bounds)?;
+        let t = question.as_of.unwrap_or(self.now);
+        let horizon = view.contract.horizon(self.floor(view));
+        let (bytes, fold) = row.begin(&view.contract, t, horizon);
+        let answered = match stored {
+            Some(stored) => answer_from_latest(entity, stored, t, bytes)?,
+            // Every entity that has versions has a latest row.
+            None => self.may_be_latest(question),
+        };
+        if !answered {
+            self.fold_history(entity, t, question.known_at, fold, bytes)?;
+        }
+        // The floor may have moved while we read. With nothing reclaimed yet that changes no byte,
+        // but a question that is refused a moment later is refused now.
+        self.check_floor(view, bounds)?;
+        row.finish()
+    }
+
+    fn fold_history(
+        &self,
+        entity: &Entity,
+        t: Timestamp,
+        known_at: Option<Timestamp>,
+        fold: &mut Fold,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let prefix = entity.prefix();
+        let mut cursor = self.kv.cursor(Family::History, Walk::Entity, self.at);
+        cursor.seek(&key::at_or_before(prefix, t))?;
+        let mut schema_version = None;
+        while let Some((key, stored)) = cursor.item_in(prefix) {
+            let (_, stamp) = key::split_history(key)?;
+            if known_at.is_none_or(|k| stamp.rec <= k) {
+                let version = open_version(key, stored, entity.bytes())?;
+                if schema_version.is_none() && version.op == Op::Put {
+                    write_put(stamp, &version, None, out);
+                    return Ok(());
+                }
+                schema_version = schema_version.max(Some(version.schema_version));
+                let added = fold.add(stamp, version.op, &version.body)?;
+                if added.older == ControlFlow::Break(()) {
+                    break;
+                }
+            }
+            cursor.next()?;
+        }
+        if let Some(schema_version) = schema_version {
+            fold.write(schema_version, entity.bytes(), out);
+        }
+        Ok(())
+    }
+}
+
+/// Copies the latest row if it answers for `t`; says whether it does.
+fn answer_from_latest(
+    entity: &Entity,
+    stored: &[u8],
+    t: Timestamp,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let value = checksum::open("a latest row", entity.prefix(), stored)?;
+    let latest = LatestRow::parse(value)?;
+    check_entity(entity.prefix(), latest.entity, entity.bytes())?;
+    if !latest.answers(t) {
+        return Ok(false);
+    }
+    out.extend_from_slice(value);
+    Ok(true)
+}
+
+fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<HistoryRow<'a>> {
+    let version = HistoryRow::open(key, stored)?;
+    check_entity(key, version.entity, entity)?;
+    Ok(version)
+}
+
+/// A stored row that is about another entity than the one asked for. Two entities with one hash are
+/// refused at the write, so a row in the wrong place is damage.
+pub(crate) fn check_entity(key: &[u8], found: &[u8], asked: &[u8]) -> Result<()> {
+    if found == asked {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "the row under key {} is about another entity than its key; restore the store",
+        Hex(key)
+    )))
+}
+
+/// Folds all versions of an entity that are due at `now`, and notes the next that is not: what its
+/// latest row should be. Says under which schema version, and whether there was any version at all.
+pub(crate) fn refold(
+    cursor: &mut Cursor<'_>,
+    view: &ViewState,
+    prefix: &Prefix,
+    entity: &[u8],
+    now: Timestamp,
+    fold: &mut Fold,
+) -> Result<Option<u32>> {
+    fold.clear();
+    let mut schema_version = None;
+    cursor.seek(prefix)?;
+    while let Some((key, stored)) = cursor.item_in(prefix) {
+        let (_, stamp) = key::split_history(key)?;
+        let version = open_version(key, stored, entity)?;
+        schema_version = schema_version.max(Some(version.schema_version));
+        if stamp.et > now {
+            fold.postpone(stamp.et);
+        } else if fold.add(stamp, version.op, &version.body)?.older == ControlFlow::Break(()) {
+            break;
+        }
+        cursor.next()?;
+    }
+    let newest_contract = view.contract().version();
+    Ok(schema_version.map(|version| version.min(newest_contract)))
+}

@@ -1,0 +1,183 @@
+//! Answering.
+//!
+//! [`Read`] is one sealed trait: a live store, a snapshot of it and, later, a frozen file answer the
+//! same questions in the same words.
+
+mod explain;
+mod feature_set;
+mod history;
+mod lookup;
+mod many;
+mod scan;
+
+pub use feature_set::{FeatureSet, SetRow};
+pub use history::{History, Versions};
+pub(crate) use lookup::{Floors, Lookup, refold};
+pub use scan::Scan;
+
+use crate::catalog::{Entity, View};
+use crate::error::Result;
+use crate::format::SetDigest;
+use crate::law::Verdict;
+use crate::query::{ExplainedVersion, HistoryRange, Question, Row};
+use crate::time::Timestamp;
+
+/// What makes something a reader: it can say what it reads from.
+pub(crate) mod sealed {
+    /// Gives out lookups.
+    pub trait Source {
+        /// What a read needs: the database, one state of it or the present one, and a time.
+        fn lookup(&self) -> super::Lookup<'_>;
+    }
+}
+
+/// What a store, or a snapshot of one, can be asked. Sealed: it grows with the crate.
+///
+/// Every read that touches more than one row has one snapshot, whoever is asked. Ask a
+/// [`Snapshot`](crate::Snapshot) when several reads must see the same state and the same `now`.
+pub trait Read: sealed::Source {
+    /// The present, by the store's clock; the moment a snapshot was taken, of a snapshot.
+    fn now(&self) -> Timestamp {
+        self.lookup().now
+    }
+
+    /// The answer for one entity.
+    ///
+    /// # Errors
+    /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) with the floor, when `as_of` or `known_at`
+    /// lies before it (never for `latest`); [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
+    fn get(&self, view: &View, entity: &Entity, question: Question) -> Result<Row> {
+        let mut row = Row::new();
+        self.get_into(view, entity, question, &mut row)?;
+        Ok(row)
+    }
+
+    /// The answer for one entity, into a row that the caller owns. Once that has grown to the size of
+    /// its rows, nothing of ours is allocated.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn get_into(
+        &self,
+        view: &View,
+        entity: &Entity,
+        question: Question,
+        row: &mut Row,
+    ) -> Result<Verdict> {
+        self.lookup().read(view, entity, question, row)
+    }
+
+    /// The answers for many entities of one view, in their order, from one snapshot.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), for the first entity that fails.
+    fn get_many(&self, view: &View, entities: &[Entity], question: Question) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.get_many_into(view, entities, question, &mut rows)?;
+        Ok(rows)
+    }
+
+    /// The same, into rows that the caller owns. Rows are added where there are too few.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), for the first entity that fails.
+    fn get_many_into(
+        &self,
+        view: &View,
+        entities: &[Entity],
+        question: Question,
+        rows: &mut Vec<Row>,
+    ) -> Result<()> {
+        rows.resize_with(entities.len(), Row::new);
+        let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
+        self.lookup().under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
+    }
+
+    /// The answers of several views, for one entity of each, from one snapshot.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when there is not one entity for each
+    /// view; else as [`get`](Self::get).
+    fn get_set(&self, set: &FeatureSet, entities: &[Entity], question: Question) -> Result<SetRow> {
+        let mut row = SetRow::default();
+        self.get_set_into(set, entities, question, &mut row)?;
+        Ok(row)
+    }
+
+    /// The same, into a row that the caller owns.
+    ///
+    /// # Errors
+    /// As [`get_set`](Self::get_set).
+    fn get_set_into(
+        &self,
+        set: &FeatureSet,
+        entities: &[Entity],
+        question: Question,
+        row: &mut SetRow,
+    ) -> Result<()> {
+        self.lookup().under_snapshot(|lookup| set.read(lookup, entities, question, row))
+    }
+
+    /// The retained versions of one entity as they were written, in version order.
+    ///
+    /// Conflict losers, Deletes, future and expired versions are among them; the ttl is not applied.
+    ///
+    /// # Errors
+    /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) when a bound lies before the floor.
+    fn history(&self, view: &View, entity: &Entity, range: HistoryRange) -> Result<History<'_>> {
+        History::open(self.lookup(), view, entity, range)
+    }
+
+    /// The answer for every entity of a view of which anything is known as of the question's time,
+    /// from one snapshot, in the order of storage.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn scan(&self, view: &View, question: Question) -> Result<Scan<'_>> {
+        Scan::open(self.lookup(), view, question)
+    }
+
+    /// Every retained version of a view, from one snapshot: entity by entity in the order of storage,
+    /// newest first within each.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
+    fn versions(&self, view: &View) -> Result<Versions<'_>> {
+        Versions::open(self.lookup(), view)
+    }
+
+    /// The digest of the retained set of a view. Equal sets have equal digests.
+    ///
+    /// # Errors
+    /// As [`versions`](Self::versions).
+    fn digest(&self, view: &View) -> Result<SetDigest> {
+        let mut digest = SetDigest::default();
+        for version in self.versions(view)? {
+            version?.1.add_to(&mut digest)?;
+        }
+        Ok(digest)
+    }
+
+    /// The versions that a read would look at, newest first, and the rule that was applied to each.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn explain(
+        &self,
+        view: &View,
+        entity: &Entity,
+        question: Question,
+    ) -> Result<Vec<ExplainedVersion>> {
+        explain::explain(self.lookup(), view, entity, question)
+    }
+
+    /// The earliest time that can be asked; none while the view keeps everything.
+    fn floor(&self, view: &View) -> Option<Timestamp> {
+        self.lookup().floor(view)
+    }
+
+    /// The event time before which facts are outside the view; none while there is no such time.
+    fn horizon(&self, view: &View) -> Option<Timestamp> {
+        view.contract.horizon(self.floor(view))
+    }
+}

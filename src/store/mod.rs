@@ -1,0 +1,338 @@
+//! Opens, wires, closes.
+
+mod background;
+mod directory;
+mod inspect;
+mod open;
+mod options;
+mod snapshot;
+
+pub use inspect::{Progress, VerifyReport};
+pub use options::StoreOptions;
+pub use snapshot::Snapshot;
+
+use crate::catalog::{Catalog, Entity, View};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::QuarantineEntry;
+use crate::format::catalog::{
+    Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
+    view_key,
+};
+use crate::id::{DEFAULT_NAMESPACE, ViewId};
+use crate::kv::{Family, Kv};
+use crate::read::{Lookup, Read, sealed};
+use crate::schema::{Change, Contract, ViewDefinition};
+use crate::time::{Clock, Timestamp};
+use crate::value::Value;
+use crate::write::{Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
+use parking_lot::Mutex;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An open store: one directory, owned by one process.
+///
+/// Cheap to clone, and every clone is the same store; share it between threads. Reads go through
+/// [`Read`], for the store as it is now or for a [`Snapshot`] of it.
+///
+/// Open a store after a fork, never across one: the child has none of its threads.
+#[derive(Clone)]
+pub struct Store(Arc<Engine>);
+
+struct Engine {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    /// Serialises changes of the catalog: their order matters.
+    administration: Mutex<NextView>,
+    syncer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    // After everything that uses it.
+    _lock: directory::Lock,
+    _temp: Option<tempfile::TempDir>,
+}
+
+struct NextView(u32);
+
+impl Store {
+    /// Opens the store in a directory.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) where there is none; [`Locked`](ErrorKind::Locked) names the
+    /// owner; [`UnsupportedFormat`](ErrorKind::UnsupportedFormat) for a store of a newer format, of
+    /// which no byte is changed; [`Corrupt`](ErrorKind::Corrupt) for a damaged one.
+    pub fn open(path: impl AsRef<Path>) -> Result<Store> {
+        StoreOptions::new().open(path)
+    }
+
+    /// A store of one's own that is gone when its last clone is dropped. For tests.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn temp() -> Result<Store> {
+        StoreOptions::new().temp()
+    }
+
+    /// The directory it lives in.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    fn kv(&self) -> &Kv {
+        &self.0.writer.kv
+    }
+
+    fn catalog(&self) -> &Catalog {
+        &self.0.writer.catalog
+    }
+
+    /// Makes a view be as defined: creates it, or adds the nullable features it does not have yet.
+    /// The change is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Incompatible`](ErrorKind::Incompatible) names every difference that stored rows could not
+    /// follow.
+    pub fn apply(&self, definition: ViewDefinition) -> Result<Change> {
+        let writer = &self.0.writer;
+        writer.check_alive()?;
+        let mut next = self.0.administration.lock();
+        let known = self.catalog().find(&definition.namespace, &definition.name);
+        let (contract, change) = match &known {
+            Some(state) => state.contract().redefine(&definition)?,
+            None => (Contract::first(ViewId(next.0), definition), Change::Created),
+        };
+        if change == Change::Unchanged {
+            return Ok(change);
+        }
+        let mut batch = self.kv().batch();
+        batch.put(Family::Catalog, &view_key(contract.id()), |out| encode_contract(&contract, out));
+        let following = next.0 + u32::from(known.is_none());
+        batch.put(Family::Catalog, &NEXT_VIEW_KEY, |out| out.extend(following.to_le_bytes()));
+        let written = batch.commit().and_then(|()| self.kv().sync());
+        written.inspect_err(|error| writer.poison(error))?;
+        next.0 = following;
+        match known {
+            Some(state) => state.replace(contract),
+            None => drop(self.catalog().insert(contract)),
+        }
+        Ok(change)
+    }
+
+    /// What [`apply`](Self::apply) would do. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn check(&self, definition: &ViewDefinition) -> Result<Change> {
+        match self.catalog().find(&definition.namespace, &definition.name) {
+            Some(state) => state.contract().redefine(definition).map(|(_, change)| change),
+            None => Ok(Change::Created),
+        }
+    }
+
+    /// All views, in the order of namespace and name.
+    pub fn views(&self) -> Vec<View> {
+        self.catalog().all().into_iter().map(View::of).collect()
+    }
+
+    /// A view of the default namespace.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) offers the nearest name.
+    pub fn view(&self, name: &str) -> Result<View> {
+        self.view_in(DEFAULT_NAMESPACE, name)
+    }
+
+    /// A view of a namespace.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) offers the nearest name.
+    pub fn view_in(&self, namespace: &str, name: &str) -> Result<View> {
+        self.catalog().get(namespace, name).map(View::of)
+    }
+
+    /// Writes a batch and waits until it is as durable as the options ask. Once this returns, every
+    /// later read in the process sees the batch, whole.
+    ///
+    /// # Errors
+    /// [`Rejected`](ErrorKind::Rejected) for a batch with bad rows, unless they are to be set aside;
+    /// [`QuarantineFull`](ErrorKind::QuarantineFull): in both cases nothing was written. After any
+    /// other error the outcome is unknown; writing again is always safe.
+    pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<Receipt> {
+        self.submit(batch, options)?.wait().inspect_err(|error| self.0.writer.poison(error))
+    }
+
+    /// Writes a batch without waiting for its fsync. It is visible when this returns; the ticket
+    /// tells when it is durable.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn submit(&self, batch: WriteBatch, options: WriteOptions) -> Result<Ticket> {
+        self.0.writer.submit(batch, options, self.0.clock.now())
+    }
+
+    /// Makes everything written so far durable, and moves the floors of views that keep a window.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io); the store then takes no more writes until it is opened again.
+    pub fn sync(&self) -> Result<()> {
+        self.0.writer.check_alive()?;
+        let number = self.0.writer.syncer.committed();
+        self.0.writer.syncer.wait(number).inspect_err(|error| self.0.writer.poison(error))
+    }
+
+    /// One state of the store, one `now` and one floor per view, for as long as it is kept.
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot::of(self)
+    }
+
+    /// The rows that were set aside.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) names the entry.
+    pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>> {
+        entries(self.kv())
+    }
+
+    /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.
+    pub fn fences(&self, view: &View) -> Vec<(Entity, Timestamp, Option<Timestamp>)> {
+        let fences = view.state.fences().into_iter();
+        fences.map(|f| (Entity::of_bytes(&view.state, &f.entity), f.recorded, f.floor)).collect()
+    }
+
+    /// Takes over the floor and the fences that a dump carries: each joins what is there by maximum.
+    /// Durable when this returns.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a floor of a view that keeps everything;
+    /// [`ContractViolation`](ErrorKind::ContractViolation) for an entity that is none of the view's.
+    pub fn restore_bounds(
+        &self,
+        view: &View,
+        floor: Option<Timestamp>,
+        fences: &[(Vec<Value>, Timestamp, Option<Timestamp>)],
+    ) -> Result<()> {
+        let writer = &self.0.writer;
+        writer.check_alive()?;
+        let _administration = self.0.administration.lock();
+        let contract = view.state.contract();
+        if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
+            return Err(Error::invalid(format!(
+                "view {:?} keeps its history for ever and can have no floor",
+                view.name()
+            )));
+        }
+        let floor = floor.filter(|floor| Some(*floor) > view.state.floor());
+        let mut batch = self.kv().batch();
+        if let Some(floor) = floor {
+            batch.put(Family::Catalog, &floor_key(view.state.id), |out| {
+                encode_floor(floor, contract.horizon(Some(floor)), out);
+            });
+        }
+        let mut joined = Vec::new();
+        for (columns, recorded, floor) in fences {
+            let entity = view.entity(columns.iter().cloned())?;
+            let known = view.state.fence(entity.prefix());
+            let fence = Fence {
+                recorded: known.as_ref().map_or(*recorded, |known| known.recorded.max(*recorded)),
+                floor: known.and_then(|known| known.floor).max(*floor),
+                entity: entity.bytes().to_vec(),
+            };
+            batch.put(Family::Catalog, &fence_key(entity.prefix()), |out| encode_fence(&fence, out));
+            joined.push((*entity.prefix(), fence));
+        }
+        let written = batch.commit().and_then(|()| self.kv().sync());
+        written.inspect_err(|error| writer.poison(error))?;
+        // Durable: from here on it may be used.
+        if let Some(floor) = floor {
+            view.state.raise_floor(floor);
+        }
+        for (prefix, fence) in joined {
+            view.state.raise_fence(prefix, fence);
+        }
+        Ok(())
+    }
+
+    /// Compacts the store completely. It changes no answer; it blocks until it is done.
+    ///
+    /// # Errors
+    /// [`Io`](ErrorKind::Io).
+    pub fn compact(&self) -> Result<()> {
+        self.kv().flush()?;
+        self.kv().compact();
+        Ok(())
+    }
+
+    /// Makes everything durable, writes out what is in memory and stops. Other clones of the store
+    /// take no writes from then on.
+    ///
+    /// # Errors
+    /// What went wrong on the way, which a drop would not say. All that was acknowledged as synced is
+    /// durable all the same.
+    pub fn close(self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+impl Engine {
+    fn close(&self) -> Result<()> {
+        let Some(syncer) = self.syncer.lock().take() else { return Ok(()) };
+        let number = self.writer.syncer.committed();
+        let synced = self.writer.syncer.wait(number);
+        self.writer.syncer.stop();
+        syncer.join().map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
+        let closed = || (ErrorKind::Closed, "the store was closed".to_string());
+        self.writer.poison.lock().get_or_insert_with(closed);
+        synced?;
+        self.writer.kv.flush()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Errors are what close() is for; here only the thread must end.
+        let _unsaid: Result<()> = self.close();
+        self.writer.kv.stop();
+    }
+}
+
+/// Makes everything in the log durable, after moving the floors that are due; then they are in force.
+fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
+    let mut batch = kv.batch();
+    let mut due = Vec::new();
+    for view in catalog.all() {
+        if let Some(floor) = view.floor_due(now) {
+            let horizon = view.contract().horizon(Some(floor));
+            batch.put(Family::Catalog, &floor_key(view.id), |out| encode_floor(floor, horizon, out));
+            due.push((view, floor));
+        }
+    }
+    if !batch.is_empty() {
+        batch.commit()?;
+    }
+    kv.sync()?;
+    due.into_iter().for_each(|(view, floor)| view.raise_floor(floor));
+    Ok(())
+}
+
+impl sealed::Source for Store {
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup { kv: self.kv(), at: None, floors: None, now: self.0.clock.now() }
+    }
+}
+
+impl Read for Store {}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.0.path.display())
+    }
+}
+
+fn start_syncer(
+    syncer: &Arc<Syncer>,
+    kv: &Arc<Kv>,
+    catalog: &Arc<Catalog>,
+    clock: &Arc<dyn Clock>,
+) -> Result<std::thread::JoinHandle<()>> {
+    let (syncer, kv, catalog, clock) = (syncer.clone(), kv.clone(), catalog.clone(), clock.clone());
+    background::spawn("asof-sync", move || syncer.run(|| sync(&kv, &catalog, clock.now())))
+}

@@ -1,0 +1,165 @@
+//! The steps of opening, in their order.
+
+use super::directory::{self, Found, Lock};
+use super::{Engine, NextView, Store, StoreOptions, start_syncer, sync};
+use crate::catalog::Catalog;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::catalog::{
+    CatalogKey, Fence, IDENTITY_KEY, decode_contract, decode_fence, decode_floor, parse_key,
+};
+use crate::format::checksum;
+use crate::format::key::{HashKey, Prefix, view_of};
+use crate::format::marker::Marker;
+use crate::format::reader::Reader;
+use crate::id::{Hex, ViewId};
+use crate::kv::{Family, Kv, Walk};
+use crate::time::Timestamp;
+use crate::write::{Quarantine, Stripes, Syncer, Writer};
+use parking_lot::Mutex;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Store {
+    pub(super) fn open_with(
+        options: StoreOptions,
+        path: &Path,
+        temp: Option<tempfile::TempDir>,
+    ) -> Result<Store> {
+        // 1. Look, before a byte is changed: a newer format is refused here.
+        let found = directory::look(path)?;
+        if matches!(found, Found::Nothing) {
+            if !options.create {
+                return Err(Error::not_found(format!(
+                    "there is no store in {}; create one first (`asof view apply`, or \
+                     StoreOptions::create_if_missing)",
+                    path.display()
+                )));
+            }
+            directory::create(path)?;
+        }
+        // 2. Own it. Who comes second may find a store that was not there a moment ago.
+        let now = options.clock.now();
+        let lock = Lock::take(path, now)?;
+        let found = directory::look(path)?;
+        // 3. Here the log and the manifest will be read strictly and held against the watermark,
+        //    before RocksDB opens them: opening rewrites the log, so afterwards is too late.
+        // 4. Open or make the database.
+        let (kv, marker) = match found {
+            Found::Store(marker) => {
+                let kv = Kv::open(&directory::db(path), false, &options.kv)?;
+                check_identity(&kv, &marker)?;
+                (kv, marker)
+            }
+            Found::Nothing => make(path, &options)?,
+        };
+        // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
+        let catalog = Catalog::new(marker.hash_key);
+        let next_view = load_catalog(&kv, &catalog)?;
+        let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
+        sync(&kv, &catalog, now)?;
+        // 6. Start what runs beside.
+        let syncer = Arc::new(Syncer::default());
+        let thread = start_syncer(&syncer, &kv, &catalog, &options.clock)?;
+        let quarantine = Quarantine::open(&kv, options.quarantine_rows_max)?;
+        let writer = Writer {
+            kv,
+            catalog,
+            syncer,
+            stripes: Stripes::new(),
+            quarantine,
+            poison: Mutex::new(None),
+            newest: Mutex::new(()),
+            exact_receipts: options.exact_receipts,
+        };
+        Ok(Store(Arc::new(Engine {
+            path: path.to_path_buf(),
+            clock: options.clock,
+            writer,
+            administration: Mutex::new(NextView(next_view)),
+            syncer: Mutex::new(Some(thread)),
+            _lock: lock,
+            _temp: temp,
+        })))
+    }
+}
+
+/// Makes a store. The marker is put in place last, so that a store that is found is whole.
+fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
+    let marker = Marker { store_id: random()?, hash_key: HashKey(random()?) };
+    directory::begin(path, &marker)?;
+    let kv = Kv::open(&directory::db(path), true, &options.kv)?;
+    let mut batch = kv.batch();
+    batch.put(Family::Catalog, &IDENTITY_KEY, |out| out.extend(marker.store_id));
+    batch.commit()?;
+    kv.sync()?;
+    directory::finish(path)?;
+    Ok((kv, marker))
+}
+
+fn random() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| {
+        Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(e.to_string())
+    })?;
+    Ok(bytes)
+}
+
+/// Checks that marker and database belong together: under another hash key no row is found.
+fn check_identity(kv: &Kv, marker: &Marker) -> Result<()> {
+    let stored = kv.get(Family::Catalog, &IDENTITY_KEY, None)?;
+    let stored = stored.ok_or_else(|| {
+        Error::corrupt("the database does not say which store it is; restore the store")
+    })?;
+    if checksum::open("the identity", &IDENTITY_KEY, &stored)? == marker.store_id {
+        return Ok(());
+    }
+    Err(Error::corrupt(
+        "the marker (asof.store) and the database (db) belong to different stores; put back the two \
+         that belong together",
+    ))
+}
+
+fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
+    let mut next_view = 1;
+    let mut newest: Vec<(ViewId, Timestamp)> = Vec::new();
+    let mut floors: Vec<(ViewId, Timestamp)> = Vec::new();
+    let mut fences: Vec<(Prefix, Fence)> = Vec::new();
+    let mut cursor = kv.cursor(Family::Catalog, Walk::Range, None);
+    cursor.seek(&[])?;
+    while let Some((key, stored)) = cursor.item() {
+        let value = checksum::open("a row of the catalog", key, stored)?;
+        let mut reader = Reader::new("a row of the catalog", value);
+        match parse_key(key) {
+            Some(CatalogKey::Identity) => {}
+            Some(CatalogKey::NextView) => next_view = reader.u32()?,
+            Some(CatalogKey::View(_)) => drop(catalog.insert(decode_contract(value)?)),
+            Some(CatalogKey::Newest(id)) => {
+                newest.push((id, Timestamp::from_micros(reader.i64()?)));
+            }
+            Some(CatalogKey::Floor(id)) => floors.push((id, decode_floor(value)?.0)),
+            Some(CatalogKey::Fence(prefix)) => fences.push((prefix, decode_fence(value)?)),
+            None => {
+                return Err(Error::corrupt(format!(
+                    "the catalog has a row under {} that no format of this build writes",
+                    Hex(key)
+                )));
+            }
+        }
+        cursor.next()?;
+    }
+    let view = |id: ViewId| {
+        catalog.by_id(id).ok_or_else(|| {
+            Error::corrupt(format!("the catalog speaks of view {id} and does not have it"))
+        })
+    };
+    for (id, et) in newest {
+        view(id)?.accepted(et);
+    }
+    for (id, floor) in floors {
+        view(id)?.raise_floor(floor);
+    }
+    for (prefix, fence) in fences {
+        view(view_of(&prefix)?)?.raise_fence(prefix, fence);
+    }
+    Ok(next_view)
+}

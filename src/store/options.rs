@@ -1,0 +1,117 @@
+//! What a caller chooses when it opens a store.
+
+use super::Store;
+use crate::error::Result;
+use crate::kv::KvOptions;
+use crate::time::{Clock, SystemClock};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a caller chooses when it opens a store.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// let clock = std::sync::Arc::new(ManualClock::at(Timestamp::from_secs(0)));
+/// let store = StoreOptions::new().clock(clock.clone()).temp()?;
+/// clock.advance(Span::hours(1));
+/// assert_eq!(store.now(), Timestamp::from_secs(3600));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct StoreOptions {
+    pub(super) create: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) quarantine_rows_max: u64,
+    pub(super) exact_receipts: bool,
+    pub(super) kv: KvOptions,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            create: false,
+            clock: Arc::new(SystemClock),
+            quarantine_rows_max: 100_000,
+            exact_receipts: false,
+            kv: KvOptions { block_cache_bytes: 256 << 20, memtable_bytes: 32 << 20 },
+        }
+    }
+}
+
+impl StoreOptions {
+    /// An existing store, the machine's clock, 100,000 rows of quarantine, a block cache of 256 MiB.
+    pub fn new() -> Self {
+        StoreOptions::default()
+    }
+
+    /// Creates the store where there is none.
+    pub fn create_if_missing(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// What time it is.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many rows the quarantine may hold before it is full.
+    pub fn quarantine_rows_max(mut self, rows: u64) -> Self {
+        self.quarantine_rows_max = rows;
+        self
+    }
+
+    /// Tells every duplicate from an applied row, at the price of a read per row.
+    pub fn exact_receipts(mut self, exact: bool) -> Self {
+        self.exact_receipts = exact;
+        self
+    }
+
+    /// How many bytes of blocks are kept in memory for reads.
+    pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
+        self.kv.block_cache_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of new rows are kept in memory before they are written out.
+    pub fn memtable_bytes(mut self, bytes: usize) -> Self {
+        self.kv.memtable_bytes = bytes;
+        self
+    }
+
+    /// Opens the store in a directory.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Store> {
+        Store::open_with(self, path.as_ref(), None)
+    }
+
+    /// Opens a new store that is gone when its last clone is dropped.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn temp(self) -> Result<Store> {
+        let directory = tempfile::Builder::new().prefix("asof-").tempdir().map_err(|e| {
+            super::directory::io("making a temporary directory", Path::new("."), e)
+        })?;
+        let path = directory.path().join("store");
+        Store::open_with(self.create_if_missing(true), &path, Some(directory))
+    }
+}
+
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("create", &self.create)
+            .field("quarantine_rows_max", &self.quarantine_rows_max)
+            .field("exact_receipts", &self.exact_receipts)
+            .field("kv", &self.kv)
+            .finish_non_exhaustive()
+    }
+}

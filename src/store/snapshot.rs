@@ -1,0 +1,47 @@
+//! One state of a store.
+
+use super::Store;
+use crate::kv::KvSnapshot;
+use crate::read::{Floors, Lookup, Read, sealed};
+use crate::time::Timestamp;
+use std::fmt;
+
+/// One state of a store: a sequence, a `now` and a floor per view, for as long as it is kept.
+///
+/// All reads of a snapshot see the same batches, each whole or not at all. Keep it short: what it
+/// pins cannot be reclaimed.
+pub struct Snapshot<'s> {
+    store: &'s Store,
+    at: KvSnapshot<'s>,
+    floors: Floors,
+    now: Timestamp,
+}
+
+impl<'s> Snapshot<'s> {
+    pub(super) fn of(store: &'s Store) -> Self {
+        // Floors first: one that rises in between forbids more, never less, than this state holds.
+        let floors = store.catalog().all();
+        let floors = floors.iter().filter_map(|view| Some((view.id, view.floor()?))).collect();
+        let now = store.0.clock.now();
+        Snapshot { store, at: store.kv().snapshot(), floors, now }
+    }
+}
+
+impl sealed::Source for Snapshot<'_> {
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            kv: self.store.kv(),
+            at: Some(&self.at),
+            floors: Some(&self.floors),
+            now: self.now,
+        }
+    }
+}
+
+impl Read for Snapshot<'_> {}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({:?} at {})", self.store, self.now)
+    }
+}

@@ -1,0 +1,213 @@
+//! Rows on their way in.
+
+use crate::catalog::{Entity, View};
+use crate::error::{Error, Result};
+use crate::format::quarantine::Origin;
+use crate::format::row::{BodyBuilder, begin_history};
+use crate::interchange::Event;
+use crate::op::Op;
+use crate::query::{Typed, TypedFeature};
+use crate::time::Timestamp;
+use crate::value::Value;
+use std::borrow::Borrow;
+
+/// Rows that are written together: seen together, surviving together, across views.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).build()?)?;
+/// let weather = store.view("weather")?;
+/// let temp = weather.feature::<f64>("temp")?;
+/// let newark = weather.entity(["EWR"])?;
+///
+/// let mut batch = WriteBatch::new();
+/// batch.put(&weather, &newark, Timestamp::parse("2013-01-01T06:00:00Z")?).set(&temp, 39.02).finish()?;
+/// let receipt = store.write(batch, WriteOptions::default())?;
+/// assert_eq!(receipt.applied, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct WriteBatch {
+    pub(super) rows: Vec<Pending>,
+    builder: BodyBuilder,
+}
+
+/// A row, as far as it has come.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// Checked and encoded by handles.
+    Draft(Draft),
+    /// By names; not judged yet.
+    Event { event: Event, raw: Vec<u8>, origin: Option<Origin> },
+    /// It could not even be read.
+    Bad { error: Error, raw: Vec<u8>, origin: Option<Origin> },
+}
+
+/// A row that breaks no contract but may still have impossible times.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) view: View,
+    pub(super) entity: Entity,
+    pub(super) et: Timestamp,
+    pub(super) rec: Option<Timestamp>,
+    pub(super) op: Op,
+    /// A history row without its checksum.
+    pub(super) value: Vec<u8>,
+}
+
+impl WriteBatch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        WriteBatch::default()
+    }
+
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Begins a whole row: what it leaves out is absent.
+    pub fn put(&mut self, view: &View, entity: &Entity, et: Timestamp) -> RowWriter<'_> {
+        RowWriter::new(self, view, entity, et, Op::Put)
+    }
+
+    /// Begins a part of a row: what it leaves out stays as it was.
+    pub fn patch(&mut self, view: &View, entity: &Entity, et: Timestamp) -> RowWriter<'_> {
+        RowWriter::new(self, view, entity, et, Op::Patch)
+    }
+
+    /// Begins the end of a row: nothing is true from then on.
+    pub fn delete(&mut self, view: &View, entity: &Entity, et: Timestamp) -> RowWriter<'_> {
+        RowWriter::new(self, view, entity, et, Op::Delete)
+    }
+
+    /// Adds an event by names. It is judged where it is written; `raw` and `origin` are kept if it
+    /// ends in the quarantine.
+    pub fn push(&mut self, event: Event, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
+        self.rows.push(Pending::Event { event, raw: raw.into(), origin });
+    }
+
+    /// Adds what could not be read as an event, so that it is counted and kept like any bad row.
+    pub fn push_bad(&mut self, error: Error, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
+        self.rows.push(Pending::Bad { error, raw: raw.into(), origin });
+    }
+}
+
+/// A row in the making. Nothing is added to the batch before [`finish`](Self::finish).
+#[derive(Debug)]
+#[must_use = "a row is added to its batch by finish()"]
+pub struct RowWriter<'b> {
+    batch: &'b mut WriteBatch,
+    view: View,
+    entity: Entity,
+    et: Timestamp,
+    rec: Option<Timestamp>,
+    op: Op,
+    error: Option<Error>,
+}
+
+impl<'b> RowWriter<'b> {
+    fn new(batch: &'b mut WriteBatch, view: &View, entity: &Entity, et: Timestamp, op: Op) -> Self {
+        batch.builder.clear();
+        let error = view.owns(entity).err();
+        let (view, entity) = (view.clone(), entity.clone());
+        RowWriter { batch, view, entity, et, rec: None, op, error }
+    }
+
+    /// When the producer learned the fact; the event time where it is not said.
+    pub fn recorded_at(mut self, rec: Timestamp) -> Self {
+        self.rec = Some(rec);
+        self
+    }
+
+    /// Sets a feature.
+    pub fn set<T: Typed + ?Sized>(self, feature: &TypedFeature<T>, value: impl Borrow<T>) -> Self {
+        if feature.view != self.view.contract.id() {
+            return self.fail(Error::invalid("the feature belongs to another view than the row"));
+        }
+        let value = value.borrow().to_value();
+        self.set_place(feature.id.place(), &value)
+    }
+
+    /// Sets a feature to null: known to be nothing, which is not absent.
+    pub fn set_null<T: Typed + ?Sized>(self, feature: &TypedFeature<T>) -> Self {
+        if feature.view != self.view.contract.id() {
+            return self.fail(Error::invalid("the feature belongs to another view than the row"));
+        }
+        self.set_place(feature.id.place(), &Value::Null)
+    }
+
+    /// Sets a feature by name.
+    pub fn set_value(self, name: &str, value: impl Into<Value>) -> Self {
+        match self.view.contract.feature(name).map(|feature| feature.id().place()) {
+            Ok(place) => self.set_place(place, &value.into()),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn set_place(self, place: usize, value: &Value) -> Self {
+        let Some(feature) = self.view.contract.features().get(place) else {
+            return self.fail(Error::invalid(
+                "the feature was added after this view handle was made; ask the store for the view again",
+            ));
+        };
+        let id = feature.id();
+        if let Err(error) = self.view.contract.check_value(feature, value) {
+            return self.fail(error);
+        }
+        if self.batch.builder.has(id) {
+            let name = feature.name().to_string();
+            return self.fail(Error::contract(format!("feature {name:?} is set twice")));
+        }
+        encode(&mut self.batch.builder, id, value);
+        self
+    }
+
+    fn fail(mut self, error: Error) -> Self {
+        self.error.get_or_insert(error);
+        self
+    }
+
+    /// Adds the row to its batch.
+    ///
+    /// # Errors
+    /// The first thing that was wrong with it: a
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names view, schema version, entity,
+    /// feature, what was expected and what was found. The batch is as it was.
+    pub fn finish(self) -> Result<()> {
+        let place = || super::judge::place(&self.view.contract, &self.entity.to_values());
+        if let Some(error) = self.error {
+            return Err(error.at(place()));
+        }
+        let builder = &mut self.batch.builder;
+        super::judge::check_op(self.op, builder.len()).map_err(|e| e.at(place()))?;
+        let value = encode_row(&self.view, self.op, &self.entity, builder);
+        super::judge::check_size(value.len()).map_err(|e| e.at(place()))?;
+        let (et, rec, op) = (self.et, self.rec, self.op);
+        let draft = Draft { view: self.view, entity: self.entity, et, rec, op, value };
+        self.batch.rows.push(Pending::Draft(draft));
+        Ok(())
+    }
+}
+
+pub(super) fn encode(builder: &mut BodyBuilder, id: crate::id::FeatureId, value: &Value) {
+    match value {
+        Value::Null => builder.null(id),
+        value => builder.value(id, |out| crate::format::value::encode(value, out)),
+    }
+}
+
+pub(super) fn encode_row(view: &View, op: Op, entity: &Entity, body: &mut BodyBuilder) -> Vec<u8> {
+    let mut value = Vec::with_capacity(256);
+    begin_history(op, view.contract.version(), entity.bytes(), &mut value);
+    body.write(&mut value);
+    value
+}

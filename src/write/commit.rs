@@ -1,0 +1,346 @@
+//! Joining a judged batch with what is stored, and committing it.
+
+use super::batch::WriteBatch;
+use super::durable::{Syncer, Ticket};
+use super::judge::{Bad, Candidate, judge};
+use super::quarantine::Quarantine;
+use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
+use super::stripes::Stripes;
+use crate::catalog::{Catalog, ViewState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::catalog::newest_key;
+use crate::format::key::{self, Prefix, Stamp};
+use crate::format::row::{HistoryRow, LatestRow};
+use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
+use crate::law::{self, Admission, Fold, Retained};
+use crate::read::refold;
+use crate::schema::Retention;
+use crate::time::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+/// What accepts rows.
+pub(crate) struct Writer {
+    pub(crate) kv: Arc<Kv>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) syncer: Arc<Syncer>,
+    pub(crate) stripes: Stripes,
+    pub(crate) quarantine: Quarantine,
+    /// Why nothing is accepted any more, if so.
+    pub(crate) poison: Mutex<Option<(ErrorKind, String)>>,
+    /// Held while the newest event time of a windowed view is written, so that it only grows.
+    pub(crate) newest: Mutex<()>,
+    pub(crate) exact_receipts: bool,
+}
+
+/// One entity of a batch: its latest row in the making.
+struct Group<'a> {
+    view: &'a Arc<ViewState>,
+    entity: &'a [u8],
+    fold: Fold,
+    schema_version: u32,
+    /// The newest event time known of it, due or not.
+    newest_et: Option<Timestamp>,
+    /// What this batch has added.
+    added: Vec<&'a Candidate>,
+    loaded: bool,
+    changed: bool,
+}
+
+impl Writer {
+    pub(crate) fn submit(
+        &self,
+        batch: WriteBatch,
+        options: WriteOptions,
+        now: Timestamp,
+    ) -> Result<Ticket> {
+        self.check_alive()?;
+        let rows = batch.rows.len() as u64;
+        let appended = options.log_append_time.unwrap_or(now);
+        let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
+        let held = self.stripes.lock(good.iter().map(|row| row.entity.prefix()));
+        let (good, mut groups) = self.gather(&good, &mut bad, now)?;
+        if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
+            return Err(rejected(&bad, rows));
+        }
+        let mut receipt = Receipt { rows, quarantined: bad.len() as u64, ..Receipt::default() };
+        let mut kv_batch = self.kv.batch();
+        let mut newest: Newest<'_> = HashMap::new();
+        for row in good {
+            let group = groups.get_mut(row.entity.prefix()).expect("every entity was gathered");
+            let admission = self.admit(row, group)?;
+            match admission {
+                Admission::Applied => {
+                    apply(row, group, now, &mut receipt)?;
+                    put_version(row, &mut kv_batch);
+                    let newest = newest.entry(group.view.id).or_insert((group.view, row.stamp.et));
+                    newest.1 = newest.1.max(row.stamp.et);
+                }
+                Admission::Duplicate => receipt.duplicate += 1,
+                Admission::TooLate => receipt.too_late += 1,
+                Admission::Fenced => receipt.fenced += 1,
+            }
+        }
+        for (prefix, group) in &mut groups {
+            group.put_latest(prefix, &mut kv_batch);
+        }
+        self.commit(kv_batch, &bad, &newest)?;
+        drop(held);
+        let number = self.syncer.committed();
+        let pending = match options.durability {
+            Durability::Synced => Some((self.syncer.clone(), number)),
+            Durability::Buffered => None,
+        };
+        Ok(Ticket::new(receipt, pending))
+    }
+
+    /// Loads the latest row of every entity of a batch. A row whose entity has the hash of another
+    /// is a bad one.
+    fn gather<'a>(
+        &self,
+        rows: &'a [Candidate],
+        bad: &mut Vec<Bad>,
+        now: Timestamp,
+    ) -> Result<(Vec<&'a Candidate>, HashMap<Prefix, Group<'a>>)> {
+        let mut groups: HashMap<Prefix, Group<'a>> = HashMap::with_capacity(rows.len());
+        let mut good = Vec::with_capacity(rows.len());
+        let mut cursor = None;
+        for row in rows {
+            let group = match groups.entry(*row.entity.prefix()) {
+                Entry::Occupied(group) => group.into_mut(),
+                Entry::Vacant(place) => place.insert(Group::of(row)),
+            };
+            if !std::mem::replace(&mut group.loaded, true) {
+                group.load(&self.kv, row.entity.prefix(), now, &mut cursor)?;
+            }
+            if group.entity == row.entity.bytes() {
+                good.push(row);
+            } else {
+                let error = Error::contract(format!(
+                    "{}: its key hashes like another entity's; it cannot be stored in this store",
+                    super::judge::place(&row.view.contract, &row.entity.to_values())
+                ));
+                bad.push(Bad::new(row.number, error, row.raw.clone(), row.origin.clone(), now));
+            }
+        }
+        Ok((good, groups))
+    }
+
+    /// What becomes of a row that keeps its contract.
+    fn admit(&self, row: &Candidate, group: &Group<'_>) -> Result<Admission> {
+        let prefix = row.entity.prefix();
+        if group.view.fence(prefix).is_some_and(|fence| law::is_fenced(&fence, &row.stamp)) {
+            return Ok(Admission::Fenced);
+        }
+        if self.is_too_late(row, group)? {
+            return Ok(Admission::TooLate);
+        }
+        let known = group.fold.knows(&row.stamp)
+            || group.added.iter().any(|added| added.stamp == row.stamp)
+            || (self.exact_receipts && self.kv.get(Family::History, &row.key, None)?.is_some());
+        Ok(if known { Admission::Duplicate } else { Admission::Applied })
+    }
+
+    /// Whether the floor no longer retains a row, given what is stored and what this batch added.
+    fn is_too_late(&self, row: &Candidate, group: &Group<'_>) -> Result<bool> {
+        let floor = group.view.floor();
+        let contract = group.view.contract();
+        let horizon = contract.horizon(floor);
+        let Some(floor) = floor.filter(|floor| row.stamp.et <= *floor) else { return Ok(false) };
+        let mut newer: Vec<(Stamp, Vec<u8>)> = Vec::new();
+        let prefix = row.entity.prefix();
+        let mut cursor = self.kv.cursor(Family::History, Walk::Entity, None);
+        cursor.seek(&key::at_or_before(prefix, floor))?;
+        while let Some((key, stored)) = cursor.item_in(prefix) {
+            let (_, stamp) = key::split_history(key)?;
+            if stamp <= row.stamp {
+                break;
+            }
+            newer.push((stamp, crate::format::checksum::open("a version", key, stored)?.to_vec()));
+            cursor.next()?;
+        }
+        let added = group.added.iter().filter(|added| added.stamp > row.stamp && added.stamp.et <= floor);
+        newer.extend(added.map(|added| (added.stamp, added.value.clone())));
+        newer.sort_unstable_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
+        let mut retained = Retained::new(Some(floor), horizon);
+        for (stamp, value) in &newer {
+            let version = HistoryRow::parse(value)?;
+            retained.admit(stamp, version.op, &version.body)?;
+        }
+        let version = HistoryRow::parse(&row.value)?;
+        Ok(!retained.admit(&row.stamp, row.op, &version.body)?)
+    }
+
+    fn commit(&self, mut batch: KvBatch<'_>, bad: &[Bad], newest: &Newest<'_>) -> Result<()> {
+        let mut held: Option<MutexGuard<'_, ()>> = None;
+        for (view, et) in newest.values() {
+            let windowed = matches!(view.contract().time().history, Retention::Window(_));
+            if windowed && Some(*et) > view.newest_accepted() {
+                held.get_or_insert_with(|| self.newest.lock());
+                let et = view.newest_accepted().max(Some(*et)).expect("there is a newest");
+                batch.put(Family::Catalog, &newest_key(view.id), |out| {
+                    out.extend(et.micros().to_le_bytes());
+                });
+            }
+        }
+        if batch.is_empty() && bad.is_empty() {
+            return Ok(());
+        }
+        self.quarantine.commit_with(&self.kv, bad, batch, |batch| {
+            batch.commit().inspect_err(|error| self.poison(error))
+        })?;
+        for (view, et) in newest.values() {
+            view.accepted(*et);
+        }
+        Ok(())
+    }
+
+    /// After an I/O fault nothing more is accepted: RocksDB may have latched an error, and a later
+    /// success would say more than is known.
+    pub(crate) fn poison(&self, error: &Error) {
+        self.poison.lock().get_or_insert_with(|| (ErrorKind::Poisoned, error.to_string()));
+    }
+
+    pub(crate) fn check_alive(&self) -> Result<()> {
+        match &*self.poison.lock() {
+            None => Ok(()),
+            Some((ErrorKind::Closed, why)) => Err(Error::new(ErrorKind::Closed, why.clone())),
+            Some((kind, why)) => Err(Error::new(
+                *kind,
+                format!(
+                    "the store takes no writes after an I/O fault: {why}. Close it and open it again; \
+                     writing again is always safe"
+                ),
+            )),
+        }
+    }
+}
+
+/// The newest event time that a batch brings to each view.
+type Newest<'a> = HashMap<crate::id::ViewId, (&'a Arc<ViewState>, Timestamp)>;
+
+impl<'a> Group<'a> {
+    fn of(row: &'a Candidate) -> Self {
+        Group {
+            view: row.entity.view(),
+            entity: row.entity.bytes(),
+            fold: Fold::default(),
+            schema_version: 0,
+            newest_et: None,
+            added: Vec::new(),
+            loaded: false,
+            changed: false,
+        }
+    }
+
+    /// Loads the latest row, folding history anew where a version has come due since.
+    fn load<'k>(
+        &mut self,
+        kv: &'k Kv,
+        prefix: &Prefix,
+        now: Timestamp,
+        cursor: &mut Option<Cursor<'k>>,
+    ) -> Result<()> {
+        let Some(stored) = kv.get(Family::Latest, prefix, None)? else { return Ok(()) };
+        let latest = LatestRow::open(prefix, &stored)?;
+        if latest.entity != self.entity {
+            // The entity that was here first keeps the place.
+            self.entity = &[];
+            return Ok(());
+        }
+        self.schema_version = latest.schema_version;
+        self.newest_et = latest.newest_et().max(latest.next_due());
+        if latest.next_due().is_some_and(|due| due <= now) {
+            let cursor = cursor.get_or_insert_with(|| kv.cursor(Family::History, Walk::Entity, None));
+            let until = latest.newest_et().max(Some(now)).expect("now is there");
+            refold(cursor, self.view, prefix, self.entity, until, &mut self.fold)?;
+            self.changed = true;
+        } else {
+            self.fold.load(&latest)?;
+        }
+        Ok(())
+    }
+
+    fn put_latest(&mut self, prefix: &Prefix, batch: &mut KvBatch<'_>) {
+        if self.changed && !self.added.is_empty() {
+            let (schema_version, entity) = (self.schema_version, self.entity);
+            let fold = &mut self.fold;
+            batch.put(Family::Latest, prefix, |out| fold.write(schema_version, entity, out));
+        }
+    }
+}
+
+fn put_version(row: &Candidate, batch: &mut KvBatch<'_>) {
+    batch.put(Family::History, &row.key, |out| out.extend_from_slice(&row.value));
+}
+
+/// Joins an accepted row into its entity's latest row, and counts what it did.
+fn apply<'a>(
+    row: &'a Candidate,
+    group: &mut Group<'a>,
+    now: Timestamp,
+    receipt: &mut Receipt,
+) -> Result<()> {
+    let version = HistoryRow::parse(&row.value)?;
+    receipt.applied += 1;
+    receipt.late += u64::from(Some(row.stamp.et) < group.newest_et);
+    receipt.conflict += u64::from(contradicts(row, &version, group)?);
+    let due = group.fold.newest_et().max(Some(now)).expect("now is there");
+    if row.stamp.et <= due {
+        let newest = group.fold.newest_et();
+        let added = group.fold.add(row.stamp, row.op, &version.body)?;
+        receipt.latest += u64::from(added.shows);
+        group.changed |= added.shows || group.fold.newest_et() != newest;
+    } else {
+        let next = group.fold.next_due();
+        group.fold.postpone(row.stamp.et);
+        group.changed |= group.fold.next_due() != next;
+    }
+    group.newest_et = group.newest_et.max(Some(row.stamp.et));
+    group.schema_version = group.schema_version.max(version.schema_version);
+    group.added.push(row);
+    Ok(())
+}
+
+/// Whether a row contradicts another of the same instant, as far as the latest row and this batch
+/// can tell.
+fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> Result<bool> {
+    let same_instant =
+        |stamp: &Stamp| (stamp.et, stamp.rec) == (row.stamp.et, row.stamp.rec) && *stamp != row.stamp;
+    for added in &group.added {
+        if same_instant(&added.stamp) {
+            let other = HistoryRow::parse(&added.value)?;
+            if law::contradict((row.op, &version.body), (added.op, &other.body))? {
+                return Ok(true);
+            }
+        }
+    }
+    for entry in version.body.iter() {
+        let (id, slot) = entry?;
+        if let Some((stamp, held)) = group.fold.find(id)
+            && same_instant(&stamp)
+            && held != slot
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn rejected(bad: &[Bad], rows: u64) -> Error {
+    let first = bad.iter().min_by_key(|bad| bad.number).expect("there is a bad row");
+    Error::new(
+        ErrorKind::Rejected,
+        format!(
+            "the batch was refused and nothing of it was written: row {} of {rows} is bad ({}){}",
+            first.number + 1,
+            first.error,
+            match bad.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            }
+        ),
+    )
+}

@@ -1,0 +1,264 @@
+//! How a write becomes durable: many callers, one fsync.
+//!
+//! ```text
+//! caller A   commit ── number 7 ──────────── waits until done >= 7 ──────▶
+//! caller B        commit ── number 8 ─────── waits until done >= 8 ──────▶
+//! syncer                       reads 8 ── sync the log ── done = 8 ── wakes A and B
+//! ```
+//!
+//! A batch gets its number after it is in the log, and the syncer reads the highest number before it
+//! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await.
+
+use super::receipt::Receipt;
+use crate::error::{Error, ErrorKind, Result};
+use parking_lot::{Condvar, Mutex};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// Who has committed what, and how far it is durable.
+#[derive(Default)]
+pub(crate) struct Syncer {
+    state: Mutex<State>,
+    wanted_more: Condvar,
+    done_more: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the newest committed batch.
+    committed: u64,
+    /// Somebody waits for batches up to here.
+    wanted: u64,
+    /// Batches up to here are durable.
+    done: u64,
+    wakers: Vec<(u64, Waker)>,
+    /// The first failure; nothing becomes durable after it.
+    failed: Option<(ErrorKind, String)>,
+    stopping: bool,
+}
+
+impl Syncer {
+    /// Numbers a batch that has just been committed.
+    pub(crate) fn committed(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.committed += 1;
+        state.committed
+    }
+
+    /// Asks for batches up to `number` to be made durable, without waiting.
+    pub(crate) fn want(&self, number: u64) {
+        let mut state = self.state.lock();
+        if state.wanted < number {
+            state.wanted = number;
+            self.wanted_more.notify_one();
+        }
+    }
+
+    /// Makes what is wanted durable, again and again, until stopped. Runs on a thread of its own;
+    /// `sync` makes everything in the log durable.
+    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>) {
+        loop {
+            let covers = {
+                let mut state = self.state.lock();
+                while state.wanted <= state.done && !state.stopping {
+                    self.wanted_more.wait(&mut state);
+                }
+                if state.wanted <= state.done || state.failed.is_some() {
+                    self.finish(&mut state);
+                    return;
+                }
+                state.committed
+            };
+            let synced = sync();
+            let mut state = self.state.lock();
+            match synced {
+                Ok(()) => state.done = covers,
+                // An fsync that failed is never tried again: the next one may succeed without the
+                // pages that the first one lost.
+                Err(error) => {
+                    state.failed.get_or_insert((error.kind(), error.to_string()));
+                }
+            }
+            let done = state.done;
+            let failed = state.failed.is_some();
+            let (ready, waiting) = std::mem::take(&mut state.wakers)
+                .into_iter()
+                .partition(|(number, _)| failed || *number <= done);
+            state.wakers = waiting;
+            drop(state);
+            self.done_more.notify_all();
+            let ready: Vec<(u64, Waker)> = ready;
+            ready.into_iter().for_each(|(_, waker)| waker.wake());
+        }
+    }
+
+    fn finish(&self, state: &mut State) {
+        state.stopping = true;
+        self.done_more.notify_all();
+        state.wakers.drain(..).for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Lets [`run`](Self::run) come to its end, after what is wanted.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopping = true;
+        self.wanted_more.notify_all();
+    }
+
+    /// Waits until batches up to `number` are durable.
+    pub(crate) fn wait(&self, number: u64) -> Result<()> {
+        self.want(number);
+        let mut state = self.state.lock();
+        loop {
+            if let Some(outcome) = state.outcome(number) {
+                return outcome;
+            }
+            self.done_more.wait(&mut state);
+        }
+    }
+}
+
+impl State {
+    /// What is known of a batch's durability; none while it is under way.
+    fn outcome(&self, number: u64) -> Option<Result<()>> {
+        if self.done >= number {
+            return Some(Ok(()));
+        }
+        if let Some((kind, text)) = &self.failed {
+            return Some(Err(Error::new(
+                *kind,
+                format!(
+                    "the write is visible but may not be durable: {text}. Reopen the store and write \
+                     again, which is always safe"
+                ),
+            )));
+        }
+        self.stopping.then(|| {
+            Err(Error::new(ErrorKind::Closed, "the store was closed before the write was durable"))
+        })
+    }
+}
+
+/// A write that has been submitted: visible already, durable once the ticket says so.
+///
+/// Waiting, polling and awaiting all tell the same. The ticket is a [`Future`], so that an async host
+/// need not block a thread per fsync; it needs no runtime. Dropping it takes nothing back.
+#[must_use = "a submitted write is acknowledged by its ticket"]
+pub struct Ticket {
+    receipt: Receipt,
+    /// None for a buffered write, which asks for nothing more.
+    pending: Option<(Arc<Syncer>, u64)>,
+}
+
+impl Ticket {
+    pub(super) fn new(receipt: Receipt, pending: Option<(Arc<Syncer>, u64)>) -> Self {
+        if let Some((syncer, number)) = &pending {
+            syncer.want(*number);
+        }
+        Ticket { receipt, pending }
+    }
+
+    /// Blocks until the write is as durable as was asked.
+    ///
+    /// # Errors
+    /// The outcome is unknown: reopen the store and write again, which is always safe.
+    pub fn wait(self) -> Result<Receipt> {
+        match &self.pending {
+            Some((syncer, number)) => syncer.wait(*number).map(|()| self.receipt),
+            None => Ok(self.receipt),
+        }
+    }
+
+    /// The receipt if the write is as durable as was asked by now; none while it is under way.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn try_wait(&self) -> Option<Result<Receipt>> {
+        match &self.pending {
+            Some((syncer, number)) => {
+                let outcome = syncer.state.lock().outcome(*number);
+                outcome.map(|outcome| outcome.map(|()| self.receipt))
+            }
+            None => Some(Ok(self.receipt)),
+        }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Receipt>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some((syncer, number)) = &self.pending else { return Poll::Ready(Ok(self.receipt)) };
+        let mut state = syncer.state.lock();
+        if let Some(outcome) = state.outcome(*number) {
+            return Poll::Ready(outcome.map(|()| self.receipt));
+        }
+        state.wakers.push((*number, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let number = self.pending.as_ref().map(|(_, number)| number);
+        f.debug_struct("Ticket").field("receipt", &self.receipt).field("batch", &number).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn callers_share_a_sync_and_none_is_told_before_it() {
+        let syncer = Arc::new(Syncer::default());
+        let syncs = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                syncer.run(|| {
+                    syncs.fetch_add(1, Ordering::SeqCst);
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    Ok(())
+                });
+            });
+            let writers: Vec<_> = (0..16)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..10 {
+                            let number = syncer.committed();
+                            syncer.wait(number).unwrap();
+                            assert!(syncer.state.lock().done >= number);
+                        }
+                    })
+                })
+                .collect();
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            syncer.stop();
+        });
+        let syncs = syncs.load(Ordering::SeqCst);
+        assert!((10..80).contains(&syncs), "160 writes took {syncs} syncs");
+    }
+
+    #[test]
+    fn a_failed_sync_fails_everybody_after_it_and_is_not_tried_again() {
+        let syncer = Arc::new(Syncer::default());
+        let syncs = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            let number = syncer.committed();
+            let ticket = Ticket::new(Receipt::default(), Some((syncer.clone(), number)));
+            scope.spawn(|| {
+                syncer.run(|| {
+                    syncs.fetch_add(1, Ordering::SeqCst);
+                    Err(Error::new(ErrorKind::Io, "no"))
+                });
+            });
+            assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Io);
+            let later = syncer.committed();
+            assert_eq!(syncer.wait(later).unwrap_err().kind(), ErrorKind::Io);
+            syncer.stop();
+        });
+        assert_eq!(syncs.load(Ordering::SeqCst), 1);
+    }
+}

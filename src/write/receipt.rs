@@ -1,0 +1,128 @@
+//! What a caller chooses of a write, and what it learns.
+
+use crate::time::Timestamp;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Durability {
+    /// A power cut, given a disk that honours flushes. Callers that write at the same time share one
+    /// fsync.
+    #[default]
+    Synced,
+    /// A killed process. After a power cut each batch is there whole or not at all.
+    Buffered,
+}
+
+/// What becomes of a batch with rows that break a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnBadRow {
+    /// The batch is refused as a whole.
+    #[default]
+    Refuse,
+    /// Bad rows are set aside in the quarantine, in the same atomic batch.
+    Quarantine,
+}
+
+/// What a caller chooses of a write. By default: synced, and bad rows refuse the batch.
+///
+/// ```
+/// use asof::WriteOptions;
+/// let careless = WriteOptions::buffered().quarantine();
+/// assert_ne!(careless, WriteOptions::default());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use]
+pub struct WriteOptions {
+    /// What the write survives once it is acknowledged.
+    pub durability: Durability,
+    /// What becomes of bad rows.
+    pub on_bad_row: OnBadRow,
+    /// When the log took these rows in. Times that lie too far ahead are judged against it, so that
+    /// a replay tomorrow decides the same. Now, where it is not given.
+    pub log_append_time: Option<Timestamp>,
+}
+
+impl WriteOptions {
+    /// Synced.
+    pub fn synced() -> Self {
+        WriteOptions::default()
+    }
+
+    /// Buffered.
+    pub fn buffered() -> Self {
+        WriteOptions { durability: Durability::Buffered, ..WriteOptions::default() }
+    }
+
+    /// The same, with bad rows set aside.
+    pub fn quarantine(mut self) -> Self {
+        self.on_bad_row = OnBadRow::Quarantine;
+        self
+    }
+
+    /// The same, for rows that the log took in at `t`.
+    pub fn appended_at(mut self, t: Timestamp) -> Self {
+        self.log_append_time = Some(t);
+        self
+    }
+}
+
+/// What became of the rows of a write.
+///
+/// `rows = applied + duplicate + too_late + fenced + quarantined`. Duplicates are those that can be
+/// told from the latest row or the same batch, unless the store pays for exact receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// All rows.
+    pub rows: u64,
+    /// Rows that are now in the set, as far as could be told for the first time.
+    pub applied: u64,
+    /// Rows that were there already.
+    pub duplicate: u64,
+    /// Rows that the view's floor no longer retains.
+    pub too_late: u64,
+    /// Rows that an erase has put out of reach.
+    pub fenced: u64,
+    /// Bad rows that were set aside.
+    pub quarantined: u64,
+    /// Of the applied: rows that changed what `latest` shows.
+    pub latest: u64,
+    /// Of the applied: rows older than the newest of their entity.
+    pub late: u64,
+    /// Of the applied: rows that contradict another row of the same instant.
+    pub conflict: u64,
+}
+
+impl AddAssign for Receipt {
+    fn add_assign(&mut self, other: Receipt) {
+        self.rows += other.rows;
+        self.applied += other.applied;
+        self.duplicate += other.duplicate;
+        self.too_late += other.too_late;
+        self.fenced += other.fenced;
+        self.quarantined += other.quarantined;
+        self.latest += other.latest;
+        self.late += other.late;
+        self.conflict += other.conflict;
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} rows: {} applied ({} latest, {} late, {} conflict), {} duplicate, {} too late, \
+             {} fenced, {} quarantined",
+            self.rows,
+            self.applied,
+            self.latest,
+            self.late,
+            self.conflict,
+            self.duplicate,
+            self.too_late,
+            self.fenced,
+            self.quarantined
+        )
+    }
+}
