@@ -12,7 +12,7 @@ use crate::{Code, Finding, Tree};
 /// The modules of `src/`, lowest rank first: the architecture in one screen.
 pub const RANKS: &[&[&str]] = &[
     &["error"],
-    &["time", "id", "value", "failpoint"],
+    &["time", "id", "op", "value", "failpoint"],
     &["schema", "metrics"],
     &["format", "cache"],
     &["law", "query", "interchange"],
