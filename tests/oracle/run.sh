@@ -72,8 +72,8 @@ rows() { python3 -c 'import gzip, sys; print(sum(1 for _ in gzip.open(sys.argv[1
 flights="$(rows "$data/flights.csv.gz")"
 weather="$(rows "$data/weather.csv.gz")"
 case "$flights/$weather" in
-    336776/26115) without_tailnum=2512 events=664122 ;;
-    27004/2226) without_tailnum=155 events=53402 ;;
+    336776/26115) without_tailnum=2512 events=664122 ties=31 ;;
+    27004/2226) without_tailnum=155 events=53402 ties=2 ;;
     *)
         echo "$data has $flights flights and $weather observations: neither the year nor the sample" >&2
         exit 1
@@ -124,16 +124,23 @@ fi
 # asof <store name> <arguments…>
 asof() { "$ASOF_BIN" --store "$scratch/$1" "${@:2}"; }
 
-# ingest_counting <store> <records> <bad records> <file> <options…>: the receipt has to say so.
-ingest_counting() {
-    local store="$1" records="$2" bad="$3" receipt quarantined
-    receipt="$(asof "$store" ingest "${@:4}" --output json)"
-    echo "$receipt"
-    quarantined="$(grep -oE '"quarantined[^0-9]+[0-9]+' <<<"$receipt" | grep -oE '[0-9]+$')"
-    if [[ "$quarantined" != "$bad" ]]; then
-        echo "the receipt says $quarantined quarantined of $records records, expected $bad"
+# says <text> <word> <number>: the first number after the word, whatever stands between them.
+says() {
+    local number
+    number="$(grep -oE "$2[^0-9]+[0-9]+" <<<"$1" | head -n 1 | grep -oE '[0-9]+$')"
+    if [[ "$number" != "$3" ]]; then
+        echo "$2 is ${number:-missing}, expected $3"
         return 1
     fi
+}
+
+# ingest_counting <store> <rows> <bad rows> <file> <options…>: the receipt has to say so.
+ingest_counting() {
+    local receipt
+    receipt="$(asof "$1" ingest "${@:4}" --output json)"
+    echo "$receipt"
+    says "$receipt" rows "$2"
+    says "$receipt" quarantined "$3"
 }
 
 # fill <store> <batch> <weather.csv> <flights.jsonl>
@@ -142,7 +149,7 @@ fill() {
     asof "$1" view apply "$example/weather.toml" "$example/flights.toml"
     ingest_counting "$1" "$(($(wc -l <"$3") - 1))" 0 \
         "$3" --batch "$2" --view weather --event-time time_hour --null NA
-    # A bad record that is sent twice is reported twice, and kept once.
+    # A bad record that is sent twice is reported twice, and kept once: `verified` counts those.
     bad="$(grep -c '"tailnum":null' "$4")"
     ingest_counting "$1" "$(wc -l <"$4")" "$bad" "$4" --batch "$2"
 }
@@ -165,6 +172,30 @@ fill_shuffled() {
 # join <store> <output>
 join() {
     asof "$1" join --spine "$scratch/spine.csv" --time departure --view weather --status -o "$2"
+}
+
+# Every checksum holds; each bad flight is in the quarantine once; and the flights that share tail
+# number and time are the conflicts, in every order of arrival.
+verified() {
+    local report
+    report="$(asof "$1" verify --output json)"
+    echo "$report"
+    says "$report" versions "$((weather + events - without_tailnum))"
+    says "$report" quarantined "$without_tailnum"
+    says "$report" conflicts "$ties"
+}
+
+# Known at its scheduled departure, a flight has its schedule and no outcome.
+nothing_leaks() {
+    asof "$1" join --spine "$scratch/spine.csv" --time departure --known-at departure \
+        --view flights:dest,dep_delay --status -o "$scratch/known.csv"
+    awk -F, -v flights="$flights" -v without="$without_tailnum" '
+        NR > 1 && $6 == "present" { scheduled++ }
+        NR > 1 && $8 != "absent" { leaked++ }
+        END {
+            printf "%d schedules, %d outcomes\n", scheduled, leaked
+            exit scheduled != flights - without || leaked != 0
+        }' "$scratch/known.csv"
 }
 
 same_digest() {
@@ -190,7 +221,9 @@ dump_has_everything() {
 }
 
 check "store in order, batches of 1000; $without_tailnum flights in the quarantine" fill_in_order
+check "verified: each bad flight kept once, $ties conflicts" verified ordered
 check "its dump has every version" dump_has_everything
+check "known at departure, no flight sees its outcome" nothing_leaks ordered
 check "its join" join ordered "$scratch/ordered.joined"
 check "its join equals the oracle in plain Python" python3 tests/oracle/join_oracle.py \
     "$data/flights.csv.gz" "$data/weather.csv.gz" "$scratch/ordered.joined"
@@ -198,6 +231,7 @@ check "its join equals the oracle in plain Python" python3 tests/oracle/join_ora
 for batch in 1000 7 333; do
     store="shuffled-$batch"
     check "store shuffled, every third record twice, batches of $batch" fill_shuffled "$batch"
+    check "$store: verified, with the same counts" verified "$store"
     check "$store: digest equal" same_digest "$store"
     check "$store: dump identical" same_dump "$store"
     # The bytes that passed the oracle above.

@@ -8,7 +8,7 @@ use asof::{Entity, ExplainedVersion, Feature, Row, Status, TimeText, View, write
 use std::fmt::Write;
 
 /// Everything that is printed of an answer.
-pub struct Answered<'a> {
+pub(crate) struct Answered<'a> {
     pub view: &'a View,
     pub entity: &'a Entity,
     pub row: &'a Row,
@@ -18,14 +18,18 @@ pub struct Answered<'a> {
 
 impl Answered<'_> {
     /// Appends one JSON object.
-    pub fn write_json(&self, out: &mut String) -> Result<(), Failure> {
+    pub(crate) fn write_json(&self, out: &mut String) -> Result<(), Failure> {
         out.push('{');
         push_namespace(out, self.view.namespace());
         let _ = write!(out, "\"view\":\"{}\",\"entity\":", self.view.name());
         key::push_json(out, self.view.contract(), &self.entity.to_values());
         out.push_str(",\"as_of\":");
         TimeText::Rfc3339.write_json(out, self.row.as_of());
-        let _ = write!(out, ",\"verdict\":\"{}\",\"features\":{{", self.row.verdict().name());
+        let _ = write!(
+            out,
+            ",\"verdict\":\"{}\",\"features\":{{",
+            self.row.verdict().name()
+        );
         for (at, feature) in self.features.iter().enumerate() {
             let comma = if at > 0 { "," } else { "" };
             let _ = write!(out, "{comma}\"{}\":", feature.name());
@@ -57,7 +61,7 @@ impl Answered<'_> {
     }
 
     /// A heading, a table of features, and what explains it.
-    pub fn render(&self) -> Result<String, Failure> {
+    pub(crate) fn render(&self) -> Result<String, Failure> {
         let contract = self.view.contract();
         let mut out = format!(
             "{} {} as of {}: {}\n",
@@ -98,11 +102,19 @@ impl Answered<'_> {
 fn write_explained(out: &mut String, explained: &[ExplainedVersion]) {
     out.push_str(",\"versions\":[");
     for (at, version) in explained.iter().enumerate() {
-        out.push_str(if at > 0 { ",{\"event_time\":" } else { "{\"event_time\":" });
+        out.push_str(if at > 0 {
+            ",{\"event_time\":"
+        } else {
+            "{\"event_time\":"
+        });
         TimeText::Rfc3339.write_json(out, version.event_time);
         out.push_str(",\"recorded_at\":");
         TimeText::Rfc3339.write_json(out, version.recorded_at);
-        let _ = write!(out, ",\"op\":\"{}\",\"digest\":\"{}\",\"rule\":", version.op, version.digest);
+        let _ = write!(
+            out,
+            ",\"op\":\"{}\",\"digest\":\"{}\",\"rule\":",
+            version.op, version.digest
+        );
         write_json_string(out, &version.rule);
         out.push('}');
     }

@@ -13,8 +13,13 @@ use std::path::PathBuf;
 /// Times are integer microseconds, or RFC 3339 with an offset. Exit codes: 0 ok, 1 failed, 2 usage,
 /// 3 no such store, view, feature or entity, 4 corrupt, 5 refused, 6 locked.
 #[derive(Debug, Parser)]
-#[command(name = "asof", version, subcommand_required = true, arg_required_else_help = true)]
-pub struct Args {
+#[command(
+    name = "asof",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Args {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -22,7 +27,7 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The directory of the store
     #[arg(long, global = true, env = "ASOF_STORE", value_name = "DIR")]
     pub store: Option<PathBuf>,
@@ -38,7 +43,7 @@ pub struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Define views, and look at them
     #[command(subcommand)]
     View(ViewCommand),
@@ -63,7 +68,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum ViewCommand {
+pub(crate) enum ViewCommand {
     /// Create views, or add features to them; creates the store
     Apply(ViewApplyArgs),
     /// The views of the store
@@ -73,7 +78,7 @@ pub enum ViewCommand {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct ViewApplyArgs {
+pub(crate) struct ViewApplyArgs {
     /// View files in TOML
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -83,7 +88,7 @@ pub struct ViewApplyArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct ViewShowArgs {
+pub(crate) struct ViewShowArgs {
     pub view: String,
     /// As a view file
     #[arg(long)]
@@ -91,7 +96,7 @@ pub struct ViewShowArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Reject {
+pub(crate) enum Reject {
     /// Set bad rows aside in the quarantine
     Row,
     /// Stop at the first batch that holds one
@@ -99,7 +104,7 @@ pub enum Reject {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct IngestArgs {
+pub(crate) struct IngestArgs {
     /// Files of rows; `-` is stdin; gzip is recognised
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -141,7 +146,7 @@ fn durability() -> impl TypedValueParser<Value = Durability> {
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("who").required(true).args(["key", "keys"]))]
-pub struct GetArgs {
+pub(crate) struct GetArgs {
     pub view: String,
     /// The entity: `col=value` for each key column; the bare value where there is one
     #[arg(allow_negative_numbers = true)]
@@ -165,7 +170,7 @@ pub struct GetArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct HistoryArgs {
+pub(crate) struct HistoryArgs {
     pub view: String,
     /// The entity: `col=value` for each key column; the bare value where there is one
     #[arg(required = true, allow_negative_numbers = true)]
@@ -188,7 +193,7 @@ pub struct HistoryArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct ScanArgs {
+pub(crate) struct ScanArgs {
     pub view: String,
     /// As of when [default: now]
     #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
@@ -196,7 +201,7 @@ pub struct ScanArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct JoinArgs {
+pub(crate) struct JoinArgs {
     /// The CSV file whose rows are answered; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub spine: PathBuf,
@@ -224,7 +229,7 @@ pub struct JoinArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct DumpArgs {
+pub(crate) struct DumpArgs {
     /// [default: every view]
     pub view: Option<String>,
     /// In the order of storage, which differs between equal stores; needs no sort
@@ -233,7 +238,7 @@ pub struct DumpArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct DigestArgs {
+pub(crate) struct DigestArgs {
     /// [default: every view]
     pub view: Option<String>,
     /// Only versions with an event time up to then

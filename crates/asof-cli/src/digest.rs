@@ -7,7 +7,7 @@ use crate::session::{Session, full_name, push_namespace};
 use asof::{Read, SetDigest, Snapshot, Timestamp, View};
 
 /// Prints `HEX COUNT VIEW` for each view.
-pub fn run(session: &Session, args: &DigestArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &DigestArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let views = session.views(&store, args.view.as_deref())?;
     let snapshot = store.snapshot();
@@ -27,7 +27,9 @@ pub fn run(session: &Session, args: &DigestArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let mut list = session.stdout().list(session.format());
-    lines.iter().try_for_each(|line| list.push(line.as_bytes()))?;
+    lines
+        .iter()
+        .try_for_each(|line| list.push(line.as_bytes()))?;
     list.finish()?;
     Ok(Exit::Ok)
 }

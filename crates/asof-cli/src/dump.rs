@@ -10,7 +10,7 @@ use crate::sort::Sorter;
 use asof::{Entity, EventLine, Read, Snapshot, Version, View, ViewLine};
 
 /// Prints definitions, then versions by namespace, view and entity, oldest first.
-pub fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let views = session.views(&store, args.view.as_deref())?;
     let snapshot = store.snapshot();
@@ -70,7 +70,10 @@ fn write_line(
     let values = entity.to_values();
     let features = version.features().collect::<asof::Result<Vec<_>>>()?;
     // A dump holds facts, and `base` is none.
-    let line = EventLine { base: false, ..event_line(view, &values, version) };
+    let line = EventLine {
+        base: false,
+        ..event_line(view, &values, version)
+    };
     line.write_dump(out, features);
     Ok(())
 }

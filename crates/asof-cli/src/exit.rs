@@ -8,7 +8,7 @@ use std::process::ExitCode;
 /// What scripts may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     Ok = 0,
     Failed = 1,
     Usage = 2,
@@ -26,27 +26,30 @@ impl From<Exit> for ExitCode {
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub exit: Exit,
     /// What happened, where, why, and what next. Nobody is told of an empty one.
     text: String,
 }
 
 impl Failure {
-    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Failure { exit, text: text.into() }
+    pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Failure {
+            exit,
+            text: text.into(),
+        }
     }
 
-    pub fn usage(text: impl Into<String>) -> Self {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
         Failure::new(Exit::Usage, text)
     }
 
-    pub fn failed(text: impl Into<String>) -> Self {
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
         Failure::new(Exit::Failed, text)
     }
 
     /// The same failure, led by where it happened.
-    pub fn at(mut self, place: impl Display) -> Self {
+    pub(crate) fn at(mut self, place: impl Display) -> Self {
         if self.exit != Exit::Ok {
             self.text = format!("{place}: {}", self.text);
         }
@@ -54,7 +57,7 @@ impl Failure {
     }
 
     /// The same failure, followed by what is still true and what to do next.
-    pub fn and(mut self, next: impl Display) -> Self {
+    pub(crate) fn and(mut self, next: impl Display) -> Self {
         if self.exit != Exit::Ok {
             self.text = format!("{}\n{next}", self.text);
         }
@@ -62,7 +65,7 @@ impl Failure {
     }
 
     /// The same failure as one of usage: the request names something in a way that cannot be meant.
-    pub fn of_usage(mut self) -> Self {
+    pub(crate) fn of_usage(mut self) -> Self {
         if self.exit == Exit::Failed {
             self.exit = Exit::Usage;
         }
@@ -70,7 +73,7 @@ impl Failure {
     }
 
     /// Tells it on stderr.
-    pub fn report(self) -> Exit {
+    pub(crate) fn report(self) -> Exit {
         if !self.text.is_empty() {
             eprintln!("error: {}", self.text);
         }
@@ -109,7 +112,9 @@ impl From<csv::Error> for Failure {
     fn from(error: csv::Error) -> Self {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => error.into(),
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => Failure::failed(format!(
+            csv::ErrorKind::UnequalLengths {
+                expected_len, len, ..
+            } => Failure::failed(format!(
                 "the record has {len} cells, the header has {expected_len}"
             )),
             kind => Failure::failed(format!("{kind:?}")),

@@ -11,19 +11,26 @@ use asof::{Entity, Feature, Question, Read, Snapshot, Value, Verdict, View};
 use std::path::Path;
 
 /// Prints the answers. An entity that was never seen is answered too, and told by the exit code.
-pub fn run(session: &Session, args: &GetArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &GetArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let view = session.view(&store, &args.view)?;
     let features: Vec<&Feature> = match args.features.as_slice() {
         [] => view.contract().features().iter().collect(),
-        names => {
-            names.iter().map(|name| view.contract().feature(name)).collect::<Result<_, _>>()?
-        }
+        names => names
+            .iter()
+            .map(|name| view.contract().feature(name))
+            .collect::<Result<_, _>>()?,
     };
     let snapshot = store.snapshot();
     let question = args.as_of.map_or(Question::latest(), Question::as_of);
     let question = args.known_at.map_or(question, |k| question.known_at(k));
-    let ask = Ask { snapshot: &snapshot, view: &view, question, features, explain: args.explain };
+    let ask = Ask {
+        snapshot: &snapshot,
+        view: &view,
+        question,
+        features,
+        explain: args.explain,
+    };
     match &args.keys {
         Some(file) => ask.many(session, &read_keys(&view, file)?),
         None => ask.one(session, &key::entity(&view, &args.key)?),
@@ -111,8 +118,7 @@ fn read_keys(view: &View, file: &Path) -> Result<Vec<Entity>, Failure> {
                 if line.starts_with('{') {
                     return Ok(view.entity(view.contract().read_entity_json(line)?)?);
                 }
-                let key: Vec<String> =
-                    line.split('\t').map(str::to_owned).collect();
+                let key: Vec<String> = line.split('\t').map(str::to_owned).collect();
                 key::entity(view, &key)
             });
         entities.push(entity.map_err(|failure| failure.at(format_args!("{name}:{number}")))?);
@@ -123,15 +129,26 @@ fn read_keys(view: &View, file: &Path) -> Result<Vec<Entity>, Failure> {
 fn read_csv(view: &View, source: Source) -> Result<Vec<Entity>, Failure> {
     let name = source.name().to_owned();
     let mut reader = csv::Reader::from_reader(source);
-    let header = reader.headers().map_err(|error| Failure::from(error).at(&name))?.clone();
+    let header = reader
+        .headers()
+        .map_err(|error| Failure::from(error).at(&name))?
+        .clone();
     let column = |column: &asof::KeyColumn| {
         let at = header.iter().position(|name| name == column.name);
         let at = at.ok_or_else(|| {
-            Failure::usage(format!("{name}: the header has no key column {:?}", column.name))
+            Failure::usage(format!(
+                "{name}: the header has no key column {:?}",
+                column.name
+            ))
         });
         at.map(|at| (at, column.name.clone(), column.ty))
     };
-    let columns = view.contract().key().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let columns = view
+        .contract()
+        .key()
+        .iter()
+        .map(column)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut entities = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| Failure::from(error).at(&name))?;

@@ -9,7 +9,7 @@ use asof::{EventLine, HistoryRange, Read, Value, Version, View};
 
 /// Prints the versions, oldest first. Of an entity that was never seen it prints none, and says so
 /// by the exit code.
-pub fn run(session: &Session, args: &HistoryArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &HistoryArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let view = session.view(&store, &args.view)?;
     let entity = key::entity(&view, &args.key)?;
@@ -27,8 +27,16 @@ pub fn run(session: &Session, args: &HistoryArgs) -> Result<Exit, Failure> {
         Format::Table => print_table(session, &view, &mut versions)?,
         _ => print_lines(session, &view, &values, &mut versions)?,
     };
-    let everything = HistoryRange { limit: Some(1), ..HistoryRange::default() };
-    if printed == 0 && snapshot.history(&view, &entity, everything)?.next().is_none() {
+    let everything = HistoryRange {
+        limit: Some(1),
+        ..HistoryRange::default()
+    };
+    if printed == 0
+        && snapshot
+            .history(&view, &entity, everything)?
+            .next()
+            .is_none()
+    {
         return Ok(Exit::Missing);
     }
     Ok(Exit::Ok)
@@ -68,12 +76,18 @@ fn print_table(
         let version = version?;
         let base = if version.is_base() { " (base)" } else { "" };
         let op = format!("{}{base}", version.op());
-        let mut cells = vec![version.event_time().to_string(), version.recorded_at().to_string(), op];
+        let mut cells = vec![
+            version.event_time().to_string(),
+            version.recorded_at().to_string(),
+            op,
+        ];
         let mut values = vec![String::new(); features.len()];
         for item in version.features() {
             let (feature, value) = item?;
             let place = features.iter().position(|known| known.id() == feature.id());
-            let Some(cell) = place.and_then(|place| values.get_mut(place)) else { continue };
+            let Some(cell) = place.and_then(|place| values.get_mut(place)) else {
+                continue;
+            };
             match value {
                 Some(value) => value.write_cell(cell),
                 None => cell.push_str("null"),
@@ -88,7 +102,11 @@ fn print_table(
 }
 
 /// What a line says of a version beside its features.
-pub fn event_line<'a>(view: &'a View, entity: &'a [Value], version: &Version) -> EventLine<'a> {
+pub(crate) fn event_line<'a>(
+    view: &'a View,
+    entity: &'a [Value],
+    version: &Version,
+) -> EventLine<'a> {
     EventLine {
         contract: view.contract(),
         entity,

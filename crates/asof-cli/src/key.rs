@@ -4,10 +4,14 @@ use crate::exit::Failure;
 use asof::{Contract, Entity, TimeText, Value, View};
 
 /// The entity that KEY arguments name.
-pub fn entity(view: &View, key: &[String]) -> Result<Entity, Failure> {
+pub(crate) fn entity(view: &View, key: &[String]) -> Result<Entity, Failure> {
     let values = values(view.contract(), key).map_err(|why| {
-        let columns: Vec<String> =
-            view.contract().key().iter().map(|column| format!("{}={}", column.name, column.ty)).collect();
+        let columns: Vec<String> = view
+            .contract()
+            .key()
+            .iter()
+            .map(|column| format!("{}={}", column.name, column.ty))
+            .collect();
         Failure::usage(format!(
             "view {:?}: {why}; an entity of it is named by {}",
             view.name(),
@@ -24,7 +28,10 @@ fn values(contract: &Contract, key: &[String]) -> Result<Vec<Value>, String> {
         let (at, text) = match argument.split_once('=') {
             Some((name, text)) => {
                 let at = columns.iter().position(|column| column.name == name);
-                (at.ok_or_else(|| format!("there is no key column {name:?}"))?, text)
+                (
+                    at.ok_or_else(|| format!("there is no key column {name:?}"))?,
+                    text,
+                )
             }
             None if columns.len() == 1 => (0, argument.as_str()),
             None => {
@@ -48,7 +55,7 @@ fn values(contract: &Contract, key: &[String]) -> Result<Vec<Value>, String> {
 }
 
 /// An entity for people: `origin=EWR terminal=2`.
-pub fn describe(contract: &Contract, values: &[Value]) -> String {
+pub(crate) fn describe(contract: &Contract, values: &[Value]) -> String {
     let mut out = String::new();
     for (column, value) in contract.key().iter().zip(values) {
         if !out.is_empty() {
@@ -62,6 +69,6 @@ pub fn describe(contract: &Contract, values: &[Value]) -> String {
 }
 
 /// An entity as JSON, times for people.
-pub fn push_json(out: &mut String, contract: &Contract, values: &[Value]) {
+pub(crate) fn push_json(out: &mut String, contract: &Contract, values: &[Value]) {
     contract.write_entity_json(out, values, TimeText::Rfc3339);
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Stdout, Write};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Aligned columns, for people
     Table,
     /// One JSON document
@@ -17,42 +17,47 @@ pub enum Format {
 
 /// Stdout, buffered. What is not flushed by [`raw`](Self::raw), [`line`](Self::line) or the end of a
 /// list is lost, so that a failure to write is never overlooked.
-pub struct Output(BufWriter<Stdout>);
+pub(crate) struct Output(BufWriter<Stdout>);
 
 impl Output {
-    pub fn stdout() -> Self {
+    pub(crate) fn stdout() -> Self {
         Output(BufWriter::with_capacity(1 << 16, std::io::stdout()))
     }
 
     /// Writes bytes and flushes.
-    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.0.write_all(bytes)?;
         Ok(self.0.flush()?)
     }
 
     /// Writes a line and flushes.
-    pub fn line(&mut self, line: &str) -> Result<(), Failure> {
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
         self.0.write_all(line.as_bytes())?;
         self.raw(b"\n")
     }
 
     /// The lines of what is one JSON object each, one after the other.
-    pub fn list(self, format: Format) -> List {
-        List { out: self.0, format, items: 0 }
+    pub(crate) fn list(self, format: Format) -> List {
+        List {
+            out: self.0,
+            format,
+            items: 0,
+        }
     }
 }
 
 /// JSON objects on their way out: as an array, or one per line.
-pub struct List {
+pub(crate) struct List {
     out: BufWriter<Stdout>,
     format: Format,
     items: usize,
 }
 
 impl List {
-    pub fn push(&mut self, object: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, object: &[u8]) -> Result<(), Failure> {
         if self.format == Format::Json {
-            self.out.write_all(if self.items == 0 { b"[\n" } else { b",\n" })?;
+            self.out
+                .write_all(if self.items == 0 { b"[\n" } else { b",\n" })?;
         }
         self.out.write_all(object)?;
         if self.format != Format::Json {
@@ -62,9 +67,10 @@ impl List {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
         if self.format == Format::Json {
-            self.out.write_all(if self.items == 0 { b"[]\n" } else { b"\n]\n" })?;
+            self.out
+                .write_all(if self.items == 0 { b"[]\n" } else { b"\n]\n" })?;
         }
         Ok(self.out.flush()?)
     }
@@ -72,25 +78,31 @@ impl List {
 
 /// Rows of text under a header, each column as wide as its widest cell.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
-        Table { rows: vec![header.into_iter().map(Into::into).collect()] }
+    pub(crate) fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
+        Table {
+            rows: vec![header.into_iter().map(Into::into).collect()],
+        }
     }
 
-    pub fn push<S: AsRef<str>>(&mut self, row: impl IntoIterator<Item = S>) {
-        self.rows.push(row.into_iter().map(|cell| visible(cell.as_ref())).collect());
+    pub(crate) fn push<S: AsRef<str>>(&mut self, row: impl IntoIterator<Item = S>) {
+        self.rows
+            .push(row.into_iter().map(|cell| visible(cell.as_ref())).collect());
     }
 
     /// The lines, each with a line break, none with spaces at its end.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let columns = self.rows[0].len();
         let width = |column| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
+            cells
+                .map(|cell: &String| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut out = String::new();
@@ -111,7 +123,13 @@ fn visible(cell: &str) -> String {
     if !cell.contains(char::is_control) {
         return cell.to_owned();
     }
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.into()
+        }
+    };
     cell.chars().map(escape).collect()
 }
 
@@ -125,6 +143,9 @@ mod tests {
         table.push(["temp", "39.02"]);
         table.push(["é", "a\u{1b}[2J\nb"]);
         table.push(["x", ""]);
-        assert_eq!(table.render(), "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\nx\n");
+        assert_eq!(
+            table.render(),
+            "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\nx\n"
+        );
     }
 }

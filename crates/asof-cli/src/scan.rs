@@ -10,7 +10,7 @@ use crate::sort::Sorter;
 use asof::{Entity, Feature, Question, Read, Row, Status, View};
 
 /// Prints the answers.
-pub fn run(session: &Session, args: &ScanArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &ScanArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let view = session.view(&store, &args.view)?;
     let snapshot = store.snapshot();
@@ -76,7 +76,11 @@ fn write_cells(out: &mut String, view: &View, entity: &Entity, row: &Row) -> Res
 }
 
 fn print_table(session: &Session, view: &View, sorter: Sorter) -> Result<(), Failure> {
-    let key = view.contract().key().iter().map(|column| column.name.as_str());
+    let key = view
+        .contract()
+        .key()
+        .iter()
+        .map(|column| column.name.as_str());
     let features = view.contract().features().iter().map(Feature::name);
     let mut table = Table::new(key.chain(["verdict"]).chain(features));
     sorter.finish(|row| {

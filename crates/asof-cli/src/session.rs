@@ -9,22 +9,22 @@ use std::path::Path;
 /// The tenant of views where none is named.
 const DEFAULT_NAMESPACE: &str = "default";
 
-pub struct Session {
+pub(crate) struct Session {
     global: Global,
 }
 
 impl Session {
-    pub fn new(global: Global) -> Self {
+    pub(crate) fn new(global: Global) -> Self {
         Session { global }
     }
 
     /// Opens the store that is named; it must exist.
-    pub fn open(&self) -> Result<Store, Failure> {
+    pub(crate) fn open(&self) -> Result<Store, Failure> {
         Ok(self.options().open(self.path()?)?)
     }
 
     /// Opens the store that is named, if there is one.
-    pub fn open_if_there(&self) -> Result<Option<Store>, Failure> {
+    pub(crate) fn open_if_there(&self) -> Result<Option<Store>, Failure> {
         match self.options().open(self.path()?) {
             Ok(store) => Ok(Some(store)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Opens the store that is named, and makes it where it is missing.
-    pub fn open_or_create(&self) -> Result<Store, Failure> {
+    pub(crate) fn open_or_create(&self) -> Result<Store, Failure> {
         Ok(self.options().create_if_missing(true).open(self.path()?)?)
     }
 
@@ -52,18 +52,21 @@ impl Session {
     }
 
     /// The tenant of the views that are named.
-    pub fn namespace(&self) -> &str {
-        self.global.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    pub(crate) fn namespace(&self) -> &str {
+        self.global
+            .namespace
+            .as_deref()
+            .unwrap_or(DEFAULT_NAMESPACE)
     }
 
     /// A view of that tenant.
-    pub fn view(&self, store: &Store, name: &str) -> Result<View, Failure> {
+    pub(crate) fn view(&self, store: &Store, name: &str) -> Result<View, Failure> {
         Ok(store.view_in(self.namespace(), name)?)
     }
 
     /// The view that is named; or, where none is, those of the tenant; or, where none is named
     /// either, all.
-    pub fn views(&self, store: &Store, name: Option<&str>) -> Result<Vec<View>, Failure> {
+    pub(crate) fn views(&self, store: &Store, name: Option<&str>) -> Result<Vec<View>, Failure> {
         if let Some(name) = name {
             return Ok(vec![self.view(store, name)?]);
         }
@@ -74,29 +77,29 @@ impl Session {
         Ok(views)
     }
 
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.global.output
     }
 
-    pub fn stdout(&self) -> Output {
+    pub(crate) fn stdout(&self) -> Output {
         Output::stdout()
     }
 }
 
 /// Something worth knowing that is no failure.
-pub fn note(text: impl std::fmt::Display) {
+pub(crate) fn note(text: impl std::fmt::Display) {
     eprintln!("note: {text}");
 }
 
 /// `"namespace":"x",` at the front of an object, unless the tenant is the default one.
-pub fn push_namespace(out: &mut String, namespace: &str) {
+pub(crate) fn push_namespace(out: &mut String, namespace: &str) {
     if namespace != DEFAULT_NAMESPACE {
         out.push_str(&format!("\"namespace\":\"{namespace}\","));
     }
 }
 
 /// A view as one word for people: `weather`, `prod/weather`.
-pub fn full_name(view: &View) -> String {
+pub(crate) fn full_name(view: &View) -> String {
     match view.namespace() {
         DEFAULT_NAMESPACE => view.name().to_owned(),
         namespace => format!("{namespace}/{}", view.name()),

@@ -17,7 +17,7 @@ use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 const MEMORY_BYTES_DEFAULT: usize = 256 << 20;
 
 /// Gathers records.
-pub struct Sorter {
+pub(crate) struct Sorter {
     memory_bytes: usize,
     bytes: Vec<u8>,
     records: Vec<Record>,
@@ -43,21 +43,30 @@ impl Record {
 }
 
 impl Sorter {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Sorter::within(MEMORY_BYTES_DEFAULT)
     }
 
     /// A sorter that gathers about so many bytes.
-    pub fn within(memory_bytes: usize) -> Self {
-        Sorter { memory_bytes, bytes: Vec::new(), records: Vec::new(), runs: Vec::new() }
+    pub(crate) fn within(memory_bytes: usize) -> Self {
+        Sorter {
+            memory_bytes,
+            bytes: Vec::new(),
+            records: Vec::new(),
+            runs: Vec::new(),
+        }
     }
 
-    pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), Failure> {
         let len = |bytes: &[u8]| {
             u32::try_from(bytes.len()).map_err(|_| Failure::failed("a record is larger than 4 GiB"))
         };
         let start = self.bytes.len();
-        let record = Record { start, key_len: len(key)?, payload_len: len(payload)? };
+        let record = Record {
+            start,
+            key_len: len(key)?,
+            payload_len: len(payload)?,
+        };
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(payload);
         self.records.push(record);
@@ -70,7 +79,8 @@ impl Sorter {
 
     fn sort(&mut self) {
         let bytes = &self.bytes;
-        self.records.sort_unstable_by(|a, b| a.key(bytes).cmp(b.key(bytes)));
+        self.records
+            .sort_unstable_by(|a, b| a.key(bytes).cmp(b.key(bytes)));
     }
 
     fn spill(&mut self) -> Result<(), Failure> {
@@ -95,19 +105,24 @@ impl Sorter {
             out.write_all(record.key(&self.bytes))?;
             out.write_all(record.payload(&self.bytes))?;
         }
-        let mut run = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        let mut run = out
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
         run.rewind()?;
         Ok(run)
     }
 
     /// Hands out the payloads in the order of their keys.
-    pub fn finish(
+    pub(crate) fn finish(
         mut self,
         mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.runs.is_empty() {
             self.sort();
-            return self.records.iter().try_for_each(|record| each(record.payload(&self.bytes)));
+            return self
+                .records
+                .iter()
+                .try_for_each(|record| each(record.payload(&self.bytes)));
         }
         if !self.records.is_empty() {
             self.spill()?;
@@ -122,8 +137,10 @@ fn merge(
     runs: Vec<File>,
     mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut runs: Vec<_> =
-        runs.into_iter().map(|run| BufReader::with_capacity(1 << 18, run)).collect();
+    let mut runs: Vec<_> = runs
+        .into_iter()
+        .map(|run| BufReader::with_capacity(1 << 18, run))
+        .collect();
     let mut heads = BinaryHeap::new();
     for (number, run) in runs.iter_mut().enumerate() {
         if let Some((key, payload)) = read_record(run)? {
@@ -139,7 +156,10 @@ fn merge(
     Ok(())
 }
 
-fn read_record(run: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>, Failure> {
+/// A record that is on its own: its key, its payload.
+type Owned = (Vec<u8>, Vec<u8>);
+
+fn read_record(run: &mut impl Read) -> Result<Option<Owned>, Failure> {
     let mut lengths = [0; 8];
     match run.read_exact(&mut lengths) {
         Ok(()) => {}
@@ -153,7 +173,9 @@ fn read_record(run: &mut impl Read) -> Result<Option<(Vec<u8>, Vec<u8>)>, Failur
         run.read_exact(&mut bytes).map(|()| bytes)
     };
     let record = take(key_len).and_then(|key| Ok((key, take(payload_len)?)));
-    record.map(Some).map_err(|error| Failure::from(error).at("cannot read a sorted run"))
+    record
+        .map(Some)
+        .map_err(|error| Failure::from(error).at("cannot read a sorted run"))
 }
 
 #[cfg(test)]
@@ -166,11 +188,12 @@ mod tests {
             sorter.push(key, payload).unwrap();
         }
         let mut out = Vec::new();
-        sorter.finish(|payload| {
-            out.push(payload.to_vec());
-            Ok(())
-        })
-        .unwrap();
+        sorter
+            .finish(|payload| {
+                out.push(payload.to_vec());
+                Ok(())
+            })
+            .unwrap();
         out
     }
 
@@ -179,11 +202,22 @@ mod tests {
         // A multiplicative walk through all residues of a prime: every key once, in no order.
         let records: Vec<_> = (1..4_999_u64)
             .map(|n| n * 2_741 % 4_999)
-            .map(|key| (key.to_be_bytes().to_vec(), format!("payload {key}").into_bytes()))
+            .map(|key| {
+                (
+                    key.to_be_bytes().to_vec(),
+                    format!("payload {key}").into_bytes(),
+                )
+            })
             .collect();
-        let expected: Vec<_> = (1..4_999).map(|key| format!("payload {key}").into_bytes()).collect();
+        let expected: Vec<_> = (1..4_999)
+            .map(|key| format!("payload {key}").into_bytes())
+            .collect();
         for memory_bytes in [1, 1_000, 20_000, 1 << 20] {
-            assert_eq!(sorted(memory_bytes.max(60), &records[..]), expected, "{memory_bytes}");
+            assert_eq!(
+                sorted(memory_bytes.max(60), &records[..]),
+                expected,
+                "{memory_bytes}"
+            );
         }
         assert_eq!(sorted(1, &records[..40]).len(), 40);
         assert_eq!(sorted(1, &[]), Vec::<Vec<u8>>::new());

@@ -13,7 +13,7 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// How rows are written in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RowFormat {
+pub(crate) enum RowFormat {
     /// One JSON object per line
     Jsonl,
     /// RFC 4180 with a header
@@ -22,12 +22,17 @@ pub enum RowFormat {
 
 impl RowFormat {
     /// What the extension says, `.gz` left aside. Stdin is JSON lines.
-    pub fn of(path: &Path) -> Option<RowFormat> {
+    pub(crate) fn of(path: &Path) -> Option<RowFormat> {
         if is_stdin(path) {
             return Some(RowFormat::Jsonl);
         }
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        match name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?.1 {
+        match name
+            .strip_suffix(".gz")
+            .unwrap_or(&name)
+            .rsplit_once('.')?
+            .1
+        {
             "jsonl" | "ndjson" | "json" => Some(RowFormat::Jsonl),
             "csv" => Some(RowFormat::Csv),
             _ => None,
@@ -40,7 +45,7 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 /// A stream of bytes with a name, unpacked.
-pub struct Source {
+pub(crate) struct Source {
     name: String,
     bytes: Box<dyn Read>,
     progress: ProgressBar,
@@ -48,15 +53,21 @@ pub struct Source {
 
 impl Source {
     /// Opens a file, or stdin for `-`. That it is packed is seen by its first two bytes.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         if is_stdin(path) {
-            return Source::unpack("stdin".into(), Box::new(std::io::stdin()), ProgressBar::hidden());
+            return Source::unpack(
+                "stdin".into(),
+                Box::new(std::io::stdin()),
+                ProgressBar::hidden(),
+            );
         }
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| Failure::from(error).at(&name))?;
         let len = file.metadata().map_or(0, |metadata| metadata.len());
         let progress = ProgressBar::new(len);
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+        {
             progress.set_style(style);
         }
         progress.set_message(name.clone());
@@ -64,19 +75,30 @@ impl Source {
         Source::unpack(name, Box::new(file), progress)
     }
 
-    fn unpack(name: String, mut bytes: Box<dyn Read>, progress: ProgressBar) -> Result<Self, Failure> {
+    fn unpack(
+        name: String,
+        mut bytes: Box<dyn Read>,
+        progress: ProgressBar,
+    ) -> Result<Self, Failure> {
         let mut magic = Vec::with_capacity(2);
         let peeked = bytes.by_ref().take(2).read_to_end(&mut magic);
         peeked.map_err(|error| Failure::from(error).at(&name))?;
         let packed = magic == [0x1f, 0x8b];
         let whole = BufReader::with_capacity(1 << 17, Cursor::new(magic).chain(bytes));
-        let bytes: Box<dyn Read> =
-            if packed { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        Ok(Source { name, bytes, progress })
+        let bytes: Box<dyn Read> = if packed {
+            Box::new(MultiGzDecoder::new(whole))
+        } else {
+            Box::new(whole)
+        };
+        Ok(Source {
+            name,
+            bytes,
+            progress,
+        })
     }
 
     /// What messages call it.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }
@@ -94,19 +116,23 @@ impl Drop for Source {
 }
 
 /// The lines of a source that are not blank.
-pub struct Lines {
+pub(crate) struct Lines {
     source: BufReader<Source>,
     line: Vec<u8>,
     number: u64,
 }
 
 impl Lines {
-    pub fn new(source: Source) -> Self {
-        Lines { source: BufReader::with_capacity(1 << 17, source), line: Vec::new(), number: 0 }
+    pub(crate) fn new(source: Source) -> Self {
+        Lines {
+            source: BufReader::with_capacity(1 << 17, source),
+            line: Vec::new(),
+            number: 0,
+        }
     }
 
     /// The next line and its number, counted from one, without what ends it.
-    pub fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
+    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
         loop {
             self.line.clear();
             self.number += 1;
@@ -127,12 +153,19 @@ impl Lines {
         }
         let line = self.line.trim_ascii_end();
         let begins = self.number == 1;
-        let line = line.strip_prefix("\u{feff}".as_bytes()).filter(|_| begins).unwrap_or(line);
+        let line = line
+            .strip_prefix("\u{feff}".as_bytes())
+            .filter(|_| begins)
+            .unwrap_or(line);
         Ok(Some((self.number, line)))
     }
 
     fn failed(&self, failure: Failure) -> Failure {
-        failure.at(format_args!("{}:{}", self.source.get_ref().name, self.number))
+        failure.at(format_args!(
+            "{}:{}",
+            self.source.get_ref().name,
+            self.number
+        ))
     }
 }
 

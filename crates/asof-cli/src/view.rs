@@ -4,16 +4,17 @@ use crate::args::{ViewApplyArgs, ViewShowArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
 use crate::session::{Session, full_name};
-use asof::{
-    Change, MaxSkew, OnExpiry, Read, Retention, View, ViewDefinition, ViewLine,
-};
+use asof::{Change, MaxSkew, OnExpiry, Read, Retention, View, ViewDefinition, ViewLine};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Defines the views of all files, or of none: every file is read and judged before the first is
 /// applied.
-pub fn apply(session: &Session, args: &ViewApplyArgs) -> Result<Exit, Failure> {
-    let read = args.files.iter().map(|file| Ok((file.as_path(), read_definition(file)?)));
+pub(crate) fn apply(session: &Session, args: &ViewApplyArgs) -> Result<Exit, Failure> {
+    let read = args
+        .files
+        .iter()
+        .map(|file| Ok((file.as_path(), read_definition(file)?)));
     let definitions: Vec<(&Path, ViewDefinition)> = read.collect::<Result<_, Failure>>()?;
     let store = match args.check {
         true => session.open_if_there()?,
@@ -39,8 +40,8 @@ pub fn apply(session: &Session, args: &ViewApplyArgs) -> Result<Exit, Failure> {
 }
 
 fn read_definition(file: &Path) -> Result<ViewDefinition, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::from(error).at(file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Failure::from(error).at(file.display()))?;
     ViewDefinition::from_toml(&text).map_err(|error| Failure::from(error).at(file.display()))
 }
 
@@ -84,7 +85,7 @@ fn print_changes(
 }
 
 /// Prints one line per view.
-pub fn list(session: &Session) -> Result<Exit, Failure> {
+pub(crate) fn list(session: &Session) -> Result<Exit, Failure> {
     let store = session.open()?;
     let views = session.views(&store, None)?;
     if session.format() == Format::Table {
@@ -105,8 +106,12 @@ pub fn list(session: &Session) -> Result<Exit, Failure> {
     }
     let mut list = session.stdout().list(session.format());
     for view in &views {
-        let columns: Vec<String> =
-            view.contract().key().iter().map(|column| format!("\"{}\"", column.name)).collect();
+        let columns: Vec<String> = view
+            .contract()
+            .key()
+            .iter()
+            .map(|column| format!("\"{}\"", column.name))
+            .collect();
         let line = format!(
             "{{\"namespace\":\"{}\",\"view\":\"{}\",\"entity\":[{}],\"features\":{},\"schema_version\":{}}}",
             view.namespace(),
@@ -122,15 +127,21 @@ pub fn list(session: &Session) -> Result<Exit, Failure> {
 }
 
 fn key_columns(view: &View) -> Vec<String> {
-    view.contract().key().iter().map(|column| format!("{} {}", column.name, column.ty)).collect()
+    view.contract()
+        .key()
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.ty))
+        .collect()
 }
 
 /// Prints one view: for people, as a view file, or as the line with which its dump begins.
-pub fn show(session: &Session, args: &ViewShowArgs) -> Result<Exit, Failure> {
+pub(crate) fn show(session: &Session, args: &ViewShowArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let view = session.view(&store, &args.view)?;
     if args.toml {
-        session.stdout().raw(view.contract().definition().to_toml().as_bytes())?;
+        session
+            .stdout()
+            .raw(view.contract().definition().to_toml().as_bytes())?;
         return Ok(Exit::Ok);
     }
     let snapshot = store.snapshot();

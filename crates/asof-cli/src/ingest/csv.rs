@@ -9,7 +9,7 @@ use asof::{RecordOptions, RecordReader, Store};
 use std::path::Path;
 
 /// Writes every record of a file.
-pub fn read(
+pub(crate) fn read(
     session: &Session,
     store: &Store,
     args: &IngestArgs,

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Writes every line of a file.
-pub fn read(
+pub(crate) fn read(
     session: &Session,
     store: &Store,
     args: &IngestArgs,
@@ -65,7 +65,10 @@ impl Views<'_> {
         }
         let view = self.store.view_in(namespace, name)?;
         let resolved = event.resolve(view.contract());
-        self.found.entry(namespace.to_owned()).or_default().insert(name.to_owned(), view);
+        self.found
+            .entry(namespace.to_owned())
+            .or_default()
+            .insert(name.to_owned(), view);
         resolved
     }
 
@@ -74,7 +77,9 @@ impl Views<'_> {
     fn restore(&mut self, line: &ViewLine) -> Result<(), Failure> {
         "default".clone_into(&mut self.namespace);
         let definition = &line.definition;
-        let there = self.store.view_in(definition.namespace(), definition.name());
+        let there = self
+            .store
+            .view_in(definition.namespace(), definition.name());
         if there.is_ok() {
             if !matches!(self.store.check(definition), Ok(Change::Unchanged)) {
                 note(format_args!(

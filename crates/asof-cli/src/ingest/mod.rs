@@ -14,7 +14,7 @@ use std::path::Path;
 use writer::Writer;
 
 /// Writes every row of every file and prints the receipt.
-pub fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure> {
     let formats = args.files.iter().map(|file| format(args, file));
     let formats: Vec<RowFormat> = formats.collect::<Result<_, _>>()?;
     check(args, &formats)?;
@@ -44,7 +44,10 @@ fn format(args: &IngestArgs, file: &Path) -> Result<RowFormat, Failure> {
 }
 
 fn check(args: &IngestArgs, formats: &[RowFormat]) -> Result<(), Failure> {
-    let needed = [("--view VIEW", args.view.is_none()), ("--event-time COL", args.event_time.is_none())];
+    let needed = [
+        ("--view VIEW", args.view.is_none()),
+        ("--event-time COL", args.event_time.is_none()),
+    ];
     if formats.contains(&RowFormat::Csv) {
         return match needed.iter().find(|(_, missing)| *missing) {
             Some((option, _)) => Err(Failure::usage(format!("a CSV file needs {option}"))),

@@ -21,7 +21,7 @@ fn counts(receipt: &Receipt) -> [(&'static str, u64); 9] {
     ]
 }
 
-pub fn print(session: &Session, receipt: &Receipt) -> Result<(), Failure> {
+pub(crate) fn print(session: &Session, receipt: &Receipt) -> Result<(), Failure> {
     let counts = counts(receipt);
     if session.format() == Format::Table {
         let lines = counts.map(|(name, count)| format!("{name:11} {count}\n"));
@@ -32,10 +32,12 @@ pub fn print(session: &Session, receipt: &Receipt) -> Result<(), Failure> {
 }
 
 /// `2000 rows were written: applied 1990, duplicate 10`.
-pub fn describe(receipt: &Receipt) -> String {
+pub(crate) fn describe(receipt: &Receipt) -> String {
     let counts = counts(receipt);
     let parts = counts[1..6].iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(name, count)| format!("{name} {count}")).collect();
+    let parts: Vec<String> = parts
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     match receipt.rows {
         0 => "nothing was written".into(),
         rows => format!("{rows} rows were written ({})", parts.join(", ")),

@@ -8,9 +8,9 @@ use asof::{ErrorKind, Event, OnBadRow, Receipt, Store, WriteBatch, WriteOptions}
 use std::fmt::Display;
 
 /// How many bad rows are told one by one.
-const TOLD_ROWS_MAX: u64 = 10;
+const TOLD_ROWS_MAX: u64 = 5;
 
-pub struct Writer<'s> {
+pub(crate) struct Writer<'s> {
     store: &'s Store,
     options: WriteOptions,
     rows_max: usize,
@@ -23,7 +23,7 @@ pub struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    pub fn new(store: &'s Store, args: &IngestArgs) -> Self {
+    pub(crate) fn new(store: &'s Store, args: &IngestArgs) -> Self {
         let on_bad_row = match args.reject {
             Reject::Row => OnBadRow::Quarantine,
             Reject::Batch => OnBadRow::Refuse,
@@ -44,20 +44,28 @@ impl<'s> Writer<'s> {
     }
 
     /// One more event.
-    pub fn push(&mut self, event: Event, raw: &[u8], place: impl Display) -> Result<(), Failure> {
+    pub(crate) fn push(
+        &mut self,
+        event: Event,
+        raw: &[u8],
+        place: impl Display,
+    ) -> Result<(), Failure> {
         self.batch.push(event, raw, None);
         self.pushed(place)
     }
 
     /// One more row that is no event of any view.
-    pub fn push_bad(
+    pub(crate) fn push_bad(
         &mut self,
         error: asof::Error,
         raw: &[u8],
         place: impl Display,
     ) -> Result<(), Failure> {
         if self.options.on_bad_row == OnBadRow::Refuse {
-            let first = self.places.take().map_or(place.to_string(), |(first, _)| first);
+            let first = self
+                .places
+                .take()
+                .map_or(place.to_string(), |(first, _)| first);
             self.batch = WriteBatch::new();
             let refused = Failure::new(Exit::Refused, error.to_string()).at(&place);
             return Err(refused.and(format_args!(
@@ -86,12 +94,16 @@ impl<'s> Writer<'s> {
     }
 
     /// Writes what has been gathered.
-    pub fn flush(&mut self) -> Result<(), Failure> {
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let batch = std::mem::take(&mut self.batch);
         let Some((first, last)) = self.places.take() else {
             return Ok(());
         };
-        let span = if last.is_empty() { format!("{first} to the end") } else { format!("{first} to {last}") };
+        let span = if last.is_empty() {
+            format!("{first} to the end")
+        } else {
+            format!("{first} to {last}")
+        };
         let receipt = self.store.write(batch, self.options).map_err(|error| {
             let outcome = match error.kind() {
                 ErrorKind::Rejected | ErrorKind::QuarantineFull => "was refused as a whole",
@@ -104,32 +116,38 @@ impl<'s> Writer<'s> {
     }
 
     /// Syncs what was written. Gives the receipt.
-    pub fn finish(self) -> Result<Receipt, Failure> {
+    pub(crate) fn finish(self) -> Result<Receipt, Failure> {
         let receipt = self.receipt;
         self.store.sync().map_err(|error| {
             Failure::from(error).and("What was written may not survive a power cut; ingest again.")
         })?;
         if receipt.quarantined > 0 {
-            let more = receipt.quarantined.saturating_sub(self.told.min(TOLD_ROWS_MAX));
+            let more = receipt
+                .quarantined
+                .saturating_sub(self.told.min(TOLD_ROWS_MAX));
             note(format_args!(
                 "{} rows were set aside in the quarantine{}; `asof quarantine list` gives the reasons",
                 receipt.quarantined,
-                if more > 0 { format!(", {more} of them not told above") } else { String::new() }
+                if more > 0 {
+                    format!(", {more} of them not told above")
+                } else {
+                    String::new()
+                }
             ));
         }
         Ok(receipt)
     }
 
     /// Syncs what was written before a failure, and says what that was.
-    pub fn abandon(self, failure: Failure) -> Failure {
+    pub(crate) fn abandon(self, failure: Failure) -> Failure {
         let written = format!("Before it, {}", receipt::describe(&self.receipt));
         let durable = match self.store.sync() {
             Ok(()) => ".",
             Err(_) => ", but could not be synced.",
         };
         failure.and(format_args!(
-            "{written}{durable} Put right what is wrong and ingest the whole file again: what is \
-             there already counts as duplicate."
+            "{written}{durable} Put right what is wrong and ingest everything again: writing again \
+             what is there already changes nothing."
         ))
     }
 }

@@ -16,7 +16,7 @@ use std::io::Write;
 use target::Target;
 
 /// Writes the spine, each row followed by its answers.
-pub fn run(session: &Session, args: &JoinArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(session: &Session, args: &JoinArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
     let source = Source::open(&args.spine)?;
     let name = source.name().to_owned();
@@ -28,7 +28,9 @@ pub fn run(session: &Session, args: &JoinArgs) -> Result<Exit, Failure> {
     let mut out = csv::Writer::from_writer(&mut target);
     let snapshot = store.snapshot();
     let mut answered = header.clone();
-    plan.columns().iter().for_each(|column| answered.push_field(column.as_bytes()));
+    plan.columns()
+        .iter()
+        .for_each(|column| answered.push_field(column.as_bytes()));
     write(&mut out, &answered)?;
     let mut joiner = Joiner::new(&plan, &snapshot);
     let mut record = ByteRecord::new();
@@ -61,7 +63,12 @@ struct Joiner<'a> {
 
 impl<'a> Joiner<'a> {
     fn new(plan: &'a Plan, snapshot: &'a Snapshot<'a>) -> Self {
-        Joiner { plan, snapshot, row: Row::default(), cell: String::new() }
+        Joiner {
+            plan,
+            snapshot,
+            row: Row::default(),
+            cell: String::new(),
+        }
     }
 
     /// Appends the answers of every view to a row of the spine.
@@ -74,7 +81,8 @@ impl<'a> Joiner<'a> {
             match key(joined, record)? {
                 Some(values) => {
                     let entity = joined.view.entity(values)?;
-                    self.snapshot.get_into(&joined.view, &entity, question, &mut self.row)?;
+                    self.snapshot
+                        .get_into(&joined.view, &entity, question, &mut self.row)?;
                     self.push_row(joined, answered)?;
                 }
                 None => self.push_absent(joined, answered),
@@ -137,9 +145,11 @@ fn key(joined: &JoinedView, record: &ByteRecord) -> Result<Option<Vec<Value>>, F
         if cell.is_empty() {
             return Ok(None);
         }
-        values.push(Value::from_cell(cell, column.ty).map_err(|error| {
-            Failure::from(error).at(format_args!("column {:?}", column.name))
-        })?);
+        values.push(
+            Value::from_cell(cell, column.ty).map_err(|error| {
+                Failure::from(error).at(format_args!("column {:?}", column.name))
+            })?,
+        );
     }
     Ok(Some(values))
 }

@@ -7,7 +7,7 @@ use asof::{Feature, Store, Type, View};
 use csv::ByteRecord;
 use std::collections::HashSet;
 
-pub struct Plan {
+pub(crate) struct Plan {
     /// The place of the time column, and its name.
     pub time: usize,
     pub time_name: String,
@@ -17,7 +17,7 @@ pub struct Plan {
     pub event_times: bool,
 }
 
-pub struct JoinedView {
+pub(crate) struct JoinedView {
     /// What its columns are led by: the alias, else the name of the view.
     pub prefix: String,
     pub view: View,
@@ -27,7 +27,7 @@ pub struct JoinedView {
 }
 
 /// Where a key column stands in the spine.
-pub struct KeyCell {
+pub(crate) struct KeyCell {
     pub at: usize,
     /// The spine's name for it.
     pub name: String,
@@ -35,30 +35,37 @@ pub struct KeyCell {
 }
 
 impl Plan {
-    pub fn new(
+    pub(crate) fn new(
         session: &Session,
         store: &Store,
         args: &JoinArgs,
         header: &ByteRecord,
         spine: &str,
     ) -> Result<Self, Failure> {
-        let spine = Spine { header, name: spine };
+        let spine = Spine {
+            header,
+            name: spine,
+        };
         let mappings = args.key.iter().map(|text| Mapping::parse(text));
-        let mut mappings: Vec<Mapping<'_>> = mappings.collect::<Result<_, _>>()?;
+        let mappings: Vec<Mapping<'_>> = mappings.collect::<Result<_, _>>()?;
         let mut views = Vec::with_capacity(args.view.len());
         for text in &args.view {
             let wanted = Wanted::parse(text)?;
             let view = session.view(store, wanted.view)?;
             let features = wanted.features(&view)?;
             let prefix = wanted.alias.unwrap_or(wanted.view).to_owned();
-            let key = key_cells(&spine, &prefix, &view, &mut mappings)?;
-            views.push(JoinedView { prefix, view, features, key });
+            views.push(JoinedView {
+                prefix,
+                view,
+                features,
+                key: Vec::new(),
+            });
         }
-        if let Some(mapping) = mappings.iter().find(|mapping| !mapping.used) {
-            return Err(Failure::usage(format!(
-                "--key {}: no joined view has this key column under this alias",
-                mapping.text
-            )));
+        for mapping in &mappings {
+            mapping.check(&views)?;
+        }
+        for joined in &mut views {
+            joined.key = key_cells(&spine, &joined.prefix, &joined.view, &mappings)?;
         }
         let known_at = args.known_at.as_ref();
         let plan = Plan {
@@ -76,7 +83,7 @@ impl Plan {
     }
 
     /// The names of the columns that are added.
-    pub fn columns(&self) -> Vec<String> {
+    pub(crate) fn columns(&self) -> Vec<String> {
         let mut columns = Vec::new();
         for joined in &self.views {
             for feature in &joined.features {
@@ -112,7 +119,9 @@ struct Spine<'a> {
 
 impl Spine<'_> {
     fn place(&self, column: &str) -> Option<usize> {
-        self.header.iter().position(|name| name == column.as_bytes())
+        self.header
+            .iter()
+            .position(|name| name == column.as_bytes())
     }
 
     fn column(&self, option: &str, column: &str) -> Result<usize, Failure> {
@@ -149,9 +158,15 @@ impl<'a> Wanted<'a> {
             None => (None, named),
         };
         if view.is_empty() || alias == Some("") || features == Some("") {
-            return Err(Failure::usage(format!("--view {text}: write it as [ALIAS=]VIEW[:f,…]")));
+            return Err(Failure::usage(format!(
+                "--view {text}: write it as [ALIAS=]VIEW[:f,…]"
+            )));
         }
-        Ok(Wanted { alias, view, features })
+        Ok(Wanted {
+            alias,
+            view,
+            features,
+        })
     }
 
     fn features(&self, view: &View) -> Result<Vec<Feature>, Failure> {
@@ -169,7 +184,6 @@ struct Mapping<'a> {
     alias: Option<&'a str>,
     key_column: &'a str,
     spine_column: &'a str,
-    used: bool,
 }
 
 impl<'a> Mapping<'a> {
@@ -181,7 +195,32 @@ impl<'a> Mapping<'a> {
             Some((alias, key_column)) => (Some(alias), key_column),
             None => (None, left),
         };
-        Ok(Mapping { text, alias, key_column, spine_column, used: false })
+        Ok(Mapping {
+            text,
+            alias,
+            key_column,
+            spine_column,
+        })
+    }
+
+    /// Whether it is about a key column of what is joined under a prefix.
+    fn is_about(&self, prefix: &str, key_column: &str) -> bool {
+        self.key_column == key_column && self.alias.is_none_or(|alias| alias == prefix)
+    }
+
+    /// Refuses one that is about nothing.
+    fn check(&self, views: &[JoinedView]) -> Result<(), Failure> {
+        let is_about = |joined: &JoinedView| {
+            let mut columns = joined.view.contract().key().iter();
+            columns.any(|column| self.is_about(&joined.prefix, &column.name))
+        };
+        if views.iter().any(is_about) {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "--key {}: no joined view has this key column under this alias",
+            self.text
+        )))
     }
 }
 
@@ -191,21 +230,20 @@ fn key_cells(
     spine: &Spine<'_>,
     prefix: &str,
     view: &View,
-    mappings: &mut [Mapping<'_>],
+    mappings: &[Mapping<'_>],
 ) -> Result<Vec<KeyCell>, Failure> {
     let mut cells = Vec::new();
     for column in view.contract().key() {
-        let mut meant = None;
-        for mapping in mappings.iter_mut().filter(|mapping| mapping.key_column == column.name) {
-            if mapping.alias.is_none_or(|alias| alias == prefix) {
-                mapping.used = true;
-                if meant.is_none_or(|(_, general)| general) {
-                    meant = Some((mapping.spine_column, mapping.alias.is_none()));
-                }
-            }
-        }
+        let about = || {
+            mappings
+                .iter()
+                .filter(|mapping| mapping.is_about(prefix, &column.name))
+        };
+        let meant = about()
+            .find(|mapping| mapping.alias.is_some())
+            .or_else(|| about().next());
         let (name, at) = match meant {
-            Some((name, _)) => (name, spine.column("--key", name)?),
+            Some(mapping) => (mapping.spine_column, spine.column("--key", mapping.spine_column)?),
             None => (column.name.as_str(), spine.place(&column.name).ok_or_else(|| {
                 Failure::usage(format!(
                     "{} has no column {:?}, which is a key column of view {:?}; say which one it \
@@ -214,7 +252,11 @@ fn key_cells(
                 ))
             })?),
         };
-        cells.push(KeyCell { at, name: name.to_owned(), ty: column.ty });
+        cells.push(KeyCell {
+            at,
+            name: name.to_owned(),
+            ty: column.ty,
+        });
     }
     Ok(cells)
 }
@@ -231,7 +273,10 @@ mod tests {
             (Some("w"), "weather", Some("temp,dewp"))
         );
         let wanted = Wanted::parse("weather").ok().unwrap();
-        assert_eq!((wanted.alias, wanted.view, wanted.features), (None, "weather", None));
+        assert_eq!(
+            (wanted.alias, wanted.view, wanted.features),
+            (None, "weather", None)
+        );
         for text in ["", "=weather", "w=", "weather:", ":temp"] {
             assert!(Wanted::parse(text).is_err(), "{text:?}");
         }

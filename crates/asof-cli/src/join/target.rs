@@ -6,16 +6,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-pub enum Target {
+pub(crate) enum Target {
     Stdout(BufWriter<Stdout>),
     /// A file beside the one that is meant, which takes its name at the end.
-    File { beside: BufWriter<NamedTempFile>, path: PathBuf },
+    File {
+        beside: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
 }
 
 impl Target {
-    pub fn open(path: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
-            return Ok(Target::Stdout(BufWriter::with_capacity(1 << 16, std::io::stdout())));
+            return Ok(Target::Stdout(BufWriter::with_capacity(
+                1 << 16,
+                std::io::stdout(),
+            )));
         };
         let here = |error: std::io::Error| Failure::from(error).at(path.display());
         // A link stays a link: what it points to is what is replaced.
@@ -36,16 +42,21 @@ impl Target {
             .permissions(std::fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(here)?;
-        Ok(Target::File { beside: BufWriter::with_capacity(1 << 16, beside), path })
+        Ok(Target::File {
+            beside: BufWriter::with_capacity(1 << 16, beside),
+            path,
+        })
     }
 
     /// Ends the result well. Without this a file is removed again.
-    pub fn keep(self) -> Result<(), Failure> {
+    pub(crate) fn keep(self) -> Result<(), Failure> {
         match self {
             Target::Stdout(mut out) => Ok(out.flush()?),
             Target::File { beside, path } => {
                 let here = |error: std::io::Error| Failure::from(error).at(path.display());
-                let beside = beside.into_inner().map_err(|error| here(error.into_error()))?;
+                let beside = beside
+                    .into_inner()
+                    .map_err(|error| here(error.into_error()))?;
                 beside.as_file().sync_all().map_err(here)?;
                 beside.persist(&path).map_err(|error| here(error.error))?;
                 Ok(())

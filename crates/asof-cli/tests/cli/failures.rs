@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 #[test]
 fn without_a_store_the_reason_is_the_exit_code() {
     let world = World::empty();
-    world.bare(&["view", "list"]).failed(2, "no store is named; say --store DIR, or set ASOF_STORE");
+    world
+        .bare(&["view", "list"])
+        .failed(2, "no store is named; say --store DIR, or set ASOF_STORE");
     for command in [
         &["view", "list"][..],
         &["get", "weather", "EWR"],
@@ -23,7 +25,11 @@ fn without_a_store_the_reason_is_the_exit_code() {
     world.file("a.jsonl", "");
     world.run(&["ingest", "a.jsonl"]).failed(3, "store");
     world.file("a.csv", "origin,at\n");
-    world.run(&["join", "--spine", "a.csv", "--time", "at", "--view", "weather"]).failed(3, "store");
+    world
+        .run(&[
+            "join", "--spine", "a.csv", "--time", "at", "--view", "weather",
+        ])
+        .failed(3, "store");
     assert_eq!(world.names(), ["a.csv", "a.jsonl"]);
 }
 
@@ -40,8 +46,12 @@ fn a_missing_view_offers_the_nearest_name() {
     ] {
         world.run(command).failed(3, "did you mean \"weather\"?");
     }
-    world.run(&["get", "weather", "EWR", "--features", "tmp"]).failed(3, "did you mean \"temp\"?");
-    world.run(&["--namespace", "prod", "get", "weather", "EWR"]).failed(3, "weather");
+    world
+        .run(&["get", "weather", "EWR", "--features", "tmp"])
+        .failed(3, "did you mean \"temp\"?");
+    world
+        .run(&["--namespace", "prod", "get", "weather", "EWR"])
+        .failed(3, "weather");
 }
 
 #[test]
@@ -50,28 +60,49 @@ fn arguments_that_cannot_be_meant_are_usage() {
     for (args, why) in [
         (&["get"][..], "required"),
         (&["get", "weather"], "required"),
-        (&["get", "weather", "EWR", "--keys", "f"], "cannot be used with"),
-        (&["get", "weather", "EWR", "--as-of", "yesterday"], "RFC 3339"),
+        (
+            &["get", "weather", "EWR", "--keys", "f"],
+            "cannot be used with",
+        ),
+        (
+            &["get", "weather", "EWR", "--as-of", "yesterday"],
+            "RFC 3339",
+        ),
         (&["get", "weather", "EWR", "--output", "xml"], "xml"),
-        (&["get", "weather", "dest=EWR"], "no key column \"dest\"; an entity of it is named by origin=string"),
-        (&["get", "weather", "EWR", "JFK"], "key column \"origin\" is given twice"),
+        (
+            &["get", "weather", "dest=EWR"],
+            "no key column \"dest\"; an entity of it is named by origin=string",
+        ),
+        (
+            &["get", "weather", "EWR", "JFK"],
+            "key column \"origin\" is given twice",
+        ),
         (&["nonsense"], "nonsense"),
-        (&["--now", "noon", "verify"], "RFC 3339"),
         (&["ingest", "--batch", "0", "-"], "0"),
     ] {
         let ended = world.run(args).failed(2, why);
         assert_eq!(ended.stdout, "", "{args:?}");
     }
+    world
+        .bare(&["--now", "noon", "verify"])
+        .failed(2, "RFC 3339");
     let help = world.bare(&["--help"]).ok();
     assert!(help.contains("point-in-time join"), "{help}");
-    assert!(world.bare(&["completions", "bash"]).ok().contains("_asof()"));
+    assert!(
+        world
+            .bare(&["completions", "bash"])
+            .ok()
+            .contains("_asof()")
+    );
 }
 
 #[test]
 fn a_store_that_somebody_holds_is_locked() {
     let world = World::weather();
     let held = asof::Store::open(world.store()).unwrap();
-    world.run(&["view", "list"]).failed(6, &std::process::id().to_string());
+    world
+        .run(&["view", "list"])
+        .failed(6, &std::process::id().to_string());
     drop(held);
     world.run(&["view", "list"]).ok();
 }
@@ -85,7 +116,10 @@ fn the_store_and_the_time_can_be_said_before_and_after_the_command() {
         ["view", "--store", store, "list", "--output", "ndjson"],
         ["view", "list", "--output", "ndjson", "--store", store],
     ] {
-        assert!(world.bare(&args).ok().contains("\"view\":\"weather\""), "{args:?}");
+        assert!(
+            world.bare(&args).ok().contains("\"view\":\"weather\""),
+            "{args:?}"
+        );
     }
     let by_environment = Command::new(env!("CARGO_BIN_EXE_asof"))
         .args(["view", "list"])

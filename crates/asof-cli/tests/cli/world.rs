@@ -6,9 +6,9 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What time it is for every command.
-pub const NOW: &str = "2013-01-02T00:00:00Z";
+pub(crate) const NOW: &str = "2013-01-02T00:00:00Z";
 
-pub const WEATHER: &str = r#"view = "weather"
+pub(crate) const WEATHER: &str = r#"view = "weather"
 
 [entity]
 origin = "string"
@@ -21,14 +21,14 @@ wind_gust = { type = "f64", nullable = true, finite = true }
 ttl = "3h"
 "#;
 
-pub struct World {
+pub(crate) struct World {
     dir: TempDir,
     store: PathBuf,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -37,21 +37,21 @@ pub struct Ended {
 impl Ended {
     /// Stdout of a command that went well.
     #[track_caller]
-    pub fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "{self:?}");
         self.stdout
     }
 
     /// A command that failed with this code and said this.
     #[track_caller]
-    pub fn failed(self, code: i32, why: &str) -> Self {
+    pub(crate) fn failed(self, code: i32, why: &str) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         assert!(self.stderr.contains(why), "{why:?} is not in {self:?}");
         self
     }
 
     #[track_caller]
-    pub fn noted(self, note: &str) -> Self {
+    pub(crate) fn noted(self, note: &str) -> Self {
         assert!(self.stderr.contains(note), "{note:?} is not in {self:?}");
         self
     }
@@ -59,64 +59,58 @@ impl Ended {
 
 impl World {
     /// No store yet.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let dir = TempDir::new().unwrap();
         let store = dir.path().join("store");
         World { dir, store }
     }
 
     /// A store with the view `weather`.
-    pub fn weather() -> Self {
+    pub(crate) fn weather() -> Self {
         let world = World::empty();
         world.file("weather.toml", WEATHER);
         world.run(&["view", "apply", "weather.toml"]).ok();
         world
     }
 
-    /// A store beside this one, which is used from now on.
-    pub fn another(&self, name: &str) -> World {
-        let dir = TempDir::new_in(self.dir.path()).unwrap();
-        let store = dir.path().join(name);
-        World { dir, store }
-    }
-
-    pub fn store(&self) -> &std::path::Path {
+    pub(crate) fn store(&self) -> &std::path::Path {
         &self.store
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Whether there is no file of this name, nor any other that was not there before.
-    pub fn names(&self) -> Vec<String> {
+    /// What lies in the directory, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.dir.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
 
     /// The binary, in the directory, without a store.
-    pub fn bare(&self, args: &[&str]) -> Ended {
+    pub(crate) fn bare(&self, args: &[&str]) -> Ended {
         self.feed(args, b"")
     }
 
     /// The binary on the store, at the usual time.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.pipe(args, b"")
     }
 
     /// The same, with something on stdin.
-    pub fn pipe(&self, args: &[&str], stdin: &[u8]) -> Ended {
+    pub(crate) fn pipe(&self, args: &[&str], stdin: &[u8]) -> Ended {
         let store = self.store.to_str().unwrap();
         self.feed(&[&["--store", store, "--now", NOW], args].concat(), stdin)
     }
