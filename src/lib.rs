@@ -1,4 +1,82 @@
-//! asof
+//! An embedded feature store engine: the features of millions of entities, versioned by the time at
+//! which they were true, read in microseconds by the process that needs them.
+//!
+//! Events arrive late, twice and out of order. `asof` makes one promise about that:
+//!
+//! > **Every answer is a pure function of the set of accepted events, the question and the clock.**
+//!
+//! No order of arrival, no repetition, no batching, no compaction and no crash changes an answer.
+//!
+//! # A short course
+//!
+//! **A view is a contract.** It names an entity key, typed features, and what time means: how long a
+//! value lives (`ttl`), how far back history is exact.
+//!
+//! ```
+//! use asof::{Question, Read, Span, Store, Timestamp, Type, ViewDefinition, WriteBatch, WriteOptions};
+//!
+//! # fn main() -> asof::Result<()> {
+//! let store = Store::temp()?; // in a service: Store::open("features")
+//! store.apply(
+//!     ViewDefinition::builder("weather")
+//!         .key("origin", Type::String)
+//!         .feature("temp", Type::F64)
+//!         .build()?,
+//! )?;
+//!
+//! // Names are resolved once; a wrong one is an error here, not a null later.
+//! let weather = store.view("weather")?;
+//! let temp = weather.feature::<f64>("temp")?;
+//! let newark = weather.entity(["EWR"])?;
+//!
+//! // A row says when it was true. Seven o'clock arrives before six; that changes nothing.
+//! let six = Timestamp::parse("2013-01-01T06:00:00Z")?;
+//! let seven = Timestamp::parse("2013-01-01T07:00:00Z")?;
+//! let mut batch = WriteBatch::new();
+//! batch.put(&weather, &newark, seven).set(&temp, 41.0).finish()?;
+//! batch.put(&weather, &newark, six).set(&temp, 39.02).finish()?;
+//! store.write(batch, WriteOptions::default())?; // durable: one fsync, shared with other callers
+//!
+//! // The present is the newest fact by event time; the past is what was true then.
+//! assert_eq!(store.get(&weather, &newark, Question::latest())?.get(&temp)?, Some(41.0));
+//! assert_eq!(store.get(&weather, &newark, Question::as_of(six))?.get(&temp)?, Some(39.02));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **A version is an immutable fact**: `(event time, recorded-at, op, content)`. A *Put* is a whole
+//! row, a *Patch* some features of it, a *Delete* the end of it. Writing the same version again is a
+//! no-op, so replay is free; a fact is corrected by writing it again with a later
+//! [`recorded_at`](RowWriter::recorded_at). Versions are ordered by event time, then recorded-at, then
+//! op, then a digest of what they say: nothing is left to chance or to the order of arrival.
+//!
+//! **An answer says what kind of nothing it is.** A feature is present, stale, null, expired, deleted
+//! or absent ([`Status`]); a row is found, never seen, deleted or expired ([`Verdict`]). A default is
+//! never put in the place of data.
+//!
+//! **The same question, online and in training.** [`Question::latest`] is `as_of(now)`, under the same
+//! ttl. [`Question::known_at`] leaves out what was recorded later, so that a training set holds what a
+//! model could have known.
+//!
+//! **Many at once.** [`Read::get_many`] answers for many entities, a [`FeatureSet`] for several views,
+//! [`Read::scan`] for all, each from one snapshot; [`Store::snapshot`] holds one for as long as needed.
+//! [`Read::get_into`] fills a [`Row`] that the caller owns and allocates nothing of ours.
+//!
+//! **Durability is chosen per write** and named in the type: [`Durability::Synced`] survives a power
+//! cut, [`Durability::Buffered`] a killed process. [`Store::submit`] returns a [`Ticket`] that can be
+//! waited for, polled or awaited. An error from a write means *outcome unknown*: write again.
+//!
+//! **Bad rows go nowhere quietly.** They refuse their batch, or are set aside in the quarantine, in
+//! the same atomic batch, with the reason ([`OnBadRow`]).
+//!
+//! **Time comes in through a [`Clock`]**, so tests and replays say what time it is.
+//!
+//! # Features of the crate
+//!
+//! | feature | default | gives |
+//! |---|---|---|
+//! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
+//! | `text` | yes | view files in TOML, events as JSON lines |
 
 #[cfg(test)]
 extern crate self as asof;

@@ -1,1 +1,578 @@
+//! Golden bytes: what this build writes is, byte for byte, what format 1 has always been.
+//!
+//! `tests/formats/v1.golden` has a line per case, `name | bytes | meaning`. The bytes are hex, in
+//! which `61*70000` is one byte many times over. The test writes every case anew and compares; then
+//! it reads the bytes of the file and compares what they say with the meaning.
 
+use super::catalog::{self, CatalogKey, Fence};
+use super::checksum;
+use super::digest::{self, ContentDigest, SetDigest};
+use super::key::{self, HashKey, Stamp};
+use super::marker::Marker;
+use super::quarantine::{Origin, QuarantineEntry};
+use super::row::{Body, BodyBuilder, HistoryRow, LatestRow, Slot, begin_history};
+use super::{entity, value};
+use crate::error::Result;
+use crate::id::{FeatureId, Hex, ViewId};
+use crate::law::{Fold, write_put};
+use crate::op::Op;
+use crate::schema::{
+    Contract, FeatureDefinition, MaxSkew, OnExpiry, Retention, TimePolicy, ViewDefinition,
+};
+use crate::time::{Span, Timestamp};
+use crate::value::{Type, Value};
+
+const GOLDEN: &str = include_str!("../../tests/formats/v1.golden");
+const HASH_KEY: HashKey = HashKey(*b"a key of a store");
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
+/// A feature of every type, and one more name than ids in order would give.
+fn contract() -> Contract {
+    let view = ViewDefinition::builder("weather")
+        .namespace("acme")
+        .key("origin", Type::String)
+        .key("raw", Type::Bytes)
+        .key("dry", Type::Bool)
+        .key("terminal", Type::I32)
+        .key("gate", Type::I64)
+        .key("opened", Type::Timestamp)
+        .feature("flag", Type::Bool)
+        .feature("small", Type::I32)
+        .feature("large", Type::I64)
+        .feature("single", Type::F32)
+        .define(FeatureDefinition::new("gust", Type::F64).nullable().finite().was("squall"))
+        .feature("text", Type::String)
+        .feature("blob", Type::Bytes)
+        .feature("seen", Type::Timestamp)
+        .feature("embedding", Type::Vector(2))
+        .feature("counts", Type::ListI64)
+        .feature("shares", Type::ListF64)
+        .feature("words", Type::ListString)
+        .ttl(Span::hours(3))
+        .on_expiry(OnExpiry::Stale)
+        .history(Retention::Window(Span::days(30)))
+        .max_skew(MaxSkew::Within(Span::minutes(10)));
+    Contract::first(ViewId(7), view.build().expect("the definition is well-formed"))
+}
+
+fn columns() -> Vec<Value> {
+    vec![
+        "a\0b".into(),
+        vec![0u8, 1, 255].into(),
+        true.into(),
+        Value::I32(-1),
+        Value::I64(i64::MAX),
+        at(-1).into(),
+    ]
+}
+
+fn entity_bytes() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    entity::encode(&contract(), &columns(), &mut bytes).expect("the columns fit");
+    bytes
+}
+
+fn every_value() -> Vec<(&'static str, Value)> {
+    vec![
+        ("flag", true.into()),
+        ("small", Value::I32(-2)),
+        ("large", Value::I64(i64::MIN)),
+        ("single", Value::F32(-0.0)),
+        ("squall", Value::F64(39.02)),
+        ("text", "é".into()),
+        ("blob", vec![0u8, 255].into()),
+        ("seen", at(1_357_020_000_000_000).into()),
+        ("embedding", vec![1.5f32, f32::NAN].into()),
+        ("counts", vec![1i64, -1].into()),
+        ("shares", vec![0.5f64, f64::NAN].into()),
+        ("words", vec!["a".to_string(), String::new(), "bc".into()].into()),
+    ]
+}
+
+fn body(features: &[(&str, Value)]) -> Vec<u8> {
+    let contract = contract();
+    let mut builder = BodyBuilder::default();
+    for (name, value) in features {
+        let id = contract.find(name).expect("the view has it").id();
+        match value {
+            Value::Null => builder.null(id),
+            value => builder.value(id, |out| value::encode(value, out)),
+        }
+    }
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes);
+    bytes
+}
+
+/// A version: its stamp and its row, the checksum under its key included.
+fn version(et: i64, rec: i64, op: Op, features: &[(&str, Value)]) -> (Stamp, Vec<u8>) {
+    let body = body(features);
+    let parsed = Body::parse(&body).expect("it was just written");
+    let digest = digest::content(&contract(), &parsed).expect("the view has every feature");
+    let stamp = Stamp::new(at(et), at(rec), op, digest);
+    let mut row = Vec::new();
+    begin_history(op, 3, &entity_bytes(), &mut row);
+    row.extend(body);
+    checksum::seal(&history_key(&stamp), &mut row, 0);
+    (stamp, row)
+}
+
+fn prefix() -> key::Prefix {
+    HASH_KEY.prefix(ViewId(7), &entity_bytes())
+}
+
+fn history_key(stamp: &Stamp) -> Vec<u8> {
+    key::history(&prefix(), stamp).to_vec()
+}
+
+fn history_keys() -> Vec<(String, Vec<u8>)> {
+    let digest = |n| ContentDigest([n; 16]);
+    let key = |name: &str, stamp| (format!("history-key {name}"), history_key(&stamp));
+    vec![
+        key("put", Stamp::new(at(0), at(0), Op::Put, digest(0))),
+        key("patch", Stamp::new(at(-1), at(1), Op::Patch, digest(0xab))),
+        key("delete", Stamp::new(at(1), at(-1), Op::Delete, digest(0xff))),
+        key("earliest", Stamp::new(Timestamp::MIN, Timestamp::MIN, Op::Put, digest(0))),
+        key("latest", Stamp::new(Timestamp::MAX, Timestamp::MAX, Op::Delete, digest(0xff))),
+    ]
+}
+
+fn history_rows() -> Vec<(String, Vec<u8>)> {
+    let row = |name: &str, op, features: &[(&str, Value)]| {
+        (format!("history-row {name}"), version(60, 61, op, features).1)
+    };
+    vec![
+        row("put", Op::Put, &every_value()),
+        row("put nothing", Op::Put, &[]),
+        row("patch", Op::Patch, &[("small", Value::I32(5)), ("words", Value::ListString(vec![]))]),
+        row("delete", Op::Delete, &[]),
+        row("null", Op::Put, &[("squall", Value::Null)]),
+        row("wide", Op::Put, &[("text", "a".repeat(70_000).into()), ("flag", false.into())]),
+    ]
+}
+
+fn latest_rows() -> Vec<(String, Vec<u8>)> {
+    let row = |name: &str, due: Option<i64>, versions: &[(i64, Op, &[(&str, Value)])]| {
+        let mut fold = Fold::default();
+        for (et, op, features) in versions {
+            let (stamp, row) = version(*et, *et, *op, features);
+            let key = history_key(&stamp);
+            let row = HistoryRow::open(&key, &row).expect("it was just written");
+            fold.add(stamp, *op, &row.body).expect("its body is whole");
+        }
+        due.into_iter().for_each(|et| fold.postpone(at(et)));
+        let mut bytes = Vec::new();
+        fold.write(3, &entity_bytes(), &mut bytes);
+        checksum::seal(&prefix(), &mut bytes, 0);
+        (format!("latest-row {name}"), bytes)
+    };
+    let small = |n| ("small", Value::I32(n));
+    let long = ("text", Value::from("a".repeat(70_000)));
+    let (stamp, put) = version(60, 61, Op::Put, &[small(1)]);
+    let put_key = history_key(&stamp);
+    let put = HistoryRow::open(&put_key, &put).expect("it was just written");
+    let mut one_put = Vec::new();
+    write_put(stamp, &put, Some(at(70)), &mut one_put);
+    checksum::seal(&prefix(), &mut one_put, 0);
+    vec![
+        ("latest-row one put".into(), one_put),
+        row("put", None, &[(60, Op::Put, &every_value())]),
+        row("patch", None, &[(60, Op::Patch, &[small(1)])]),
+        row("delete", None, &[(60, Op::Delete, &[])]),
+        row("null", None, &[(60, Op::Put, &[("squall", Value::Null)])]),
+        row("wide", None, &[(60, Op::Put, &[long, small(1)])]),
+        row("nothing due", Some(60), &[]),
+        row(
+            "stamped",
+            Some(90),
+            &[
+                (60, Op::Put, &[small(1), ("flag", true.into())]),
+                (61, Op::Patch, &[small(2)]),
+                (62, Op::Patch, &[("squall", Value::Null), ("large", Value::I64(3))]),
+            ],
+        ),
+        row("stamped after a delete", None, &[(60, Op::Delete, &[]), (61, Op::Patch, &[small(2)])]),
+    ]
+}
+
+fn digests() -> Vec<(String, Vec<u8>)> {
+    let row = |name: &str, features: &[(&str, Value)]| {
+        let body = body(features);
+        let body = Body::parse(&body).expect("it was just written");
+        let digest = digest::content(&contract(), &body).expect("the view has every feature");
+        (format!("digest {name}"), digest.0.to_vec())
+    };
+    let mut found = vec![
+        row("of nothing", &[]),
+        row("null", &[("squall", Value::Null)]),
+        row("every kind", &every_value()),
+    ];
+    for (name, value) in every_value() {
+        found.push(row(name, &[(name, value)]));
+    }
+    found
+}
+
+fn set_digest() -> SetDigest {
+    let mut set = SetDigest::default();
+    for (et, op, digest) in [(1, Op::Put, 1), (2, Op::Patch, 2), (i64::MIN, Op::Delete, 3)] {
+        let digest = ContentDigest([digest; 16]);
+        let stamp = Stamp::new(at(et), at(et), op, digest);
+        set.add(&contract(), &entity_bytes(), &stamp, op, digest);
+    }
+    set
+}
+
+fn records() -> Vec<(String, Vec<u8>)> {
+    let written = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        (name.to_string(), bytes)
+    };
+    let fence = |floor: Option<i64>| Fence {
+        recorded: at(61),
+        floor: floor.map(at),
+        entity: entity_bytes(),
+    };
+    let origin = Origin { source: "events".into(), partition: "0".into(), offset: 7 };
+    let entry = |origin| QuarantineEntry {
+        reason: "feature \"gust\" expects f64".into(),
+        set_aside_at: at(60),
+        raw: b"{\"gust\":\"x\"}".to_vec(),
+        origin,
+    };
+    let (from_log, from_nowhere) = (entry(Some(origin)), entry(None));
+    let marker = Marker { store_id: *b"an id of a store", hash_key: HASH_KEY };
+    let set = set_digest();
+    vec![
+        ("entity".into(), entity_bytes()),
+        ("prefix".into(), prefix().to_vec()),
+        ("catalog-key identity".into(), catalog::IDENTITY_KEY.to_vec()),
+        ("catalog-key next view".into(), catalog::NEXT_VIEW_KEY.to_vec()),
+        ("catalog-key view".into(), catalog::view_key(ViewId(7)).to_vec()),
+        ("catalog-key newest".into(), catalog::newest_key(ViewId(7)).to_vec()),
+        ("catalog-key floor".into(), catalog::floor_key(ViewId(7)).to_vec()),
+        ("catalog-key fence".into(), catalog::fence_key(&prefix())),
+        written("contract", &|out| catalog::encode_contract(&contract(), out)),
+        written("floor without horizon", &|out| catalog::encode_floor(at(-1), None, out)),
+        written("floor", &|out| catalog::encode_floor(at(60), Some(at(50)), out)),
+        written("fence without floor", &|out| catalog::encode_fence(&fence(None), out)),
+        written("fence", &|out| catalog::encode_fence(&fence(Some(50)), out)),
+        ("marker".into(), marker.encode()),
+        written("quarantine from a log", &|out| from_log.encode(out)),
+        written("quarantine from nowhere", &|out| from_nowhere.encode(out)),
+        ("quarantine-key of a place in a log".into(), from_log.identity().to_vec()),
+        ("quarantine-key of raw bytes".into(), from_nowhere.identity().to_vec()),
+        ("set-digest".into(), [&set.hash.to_be_bytes()[..], &set.count.to_le_bytes()].concat()),
+        ("set-digest of nothing".into(), vec![0; 24]),
+        written("checksum of nothing", &|out| checksum::seal(b"", out, 0)),
+        written("checksum of a key", &|out| checksum::seal(b"123456789", out, 0)),
+        written("checksum of a key and a value", &|out| {
+            out.extend(b"56789");
+            checksum::seal(b"1234", out, 0);
+        }),
+    ]
+}
+
+fn cases() -> Vec<(String, Vec<u8>)> {
+    [history_keys(), history_rows(), latest_rows(), digests(), records()].concat()
+}
+
+/// What the bytes of a case say, read by the code that reads a store.
+fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
+    let format = name.split(' ').next().unwrap_or_default();
+    Ok(match format {
+        "history-key" => {
+            let (prefix, stamp) = key::split_history(bytes)?;
+            format!("prefix {} {}", Hex(&prefix), stamp_text(&stamp))
+        }
+        "history-row" => history_row_text(bytes)?,
+        "latest-row" => latest_row_text(bytes)?,
+        "digest" => digest_text(name, bytes),
+        "entity" => format!("{:?}", entity::decode(&contract(), bytes)?),
+        "prefix" => format!("view {} and SipHash-2-4 of the entity", key::view_of(bytes)?),
+        "catalog-key" => match catalog::parse_key(bytes).expect("the key is known") {
+            CatalogKey::Identity => "the identity of the store".into(),
+            CatalogKey::NextView => "the next view id".into(),
+            CatalogKey::View(id) => format!("the contract of view {id}"),
+            CatalogKey::Newest(id) => format!("the newest event time of view {id}"),
+            CatalogKey::Floor(id) => format!("the floor of view {id}"),
+            CatalogKey::Fence(prefix) => format!("the fence of {}", Hex(&prefix)),
+        },
+        "contract" => contract_text(&catalog::decode_contract(bytes)?),
+        "floor" => {
+            let (floor, horizon) = catalog::decode_floor(bytes)?;
+            format!("X {} H {}", floor.micros(), time_text(horizon))
+        }
+        "fence" => {
+            let fence = catalog::decode_fence(bytes)?;
+            let (recorded, floor) = (fence.recorded.micros(), time_text(fence.floor));
+            format!("R {recorded} X {floor} entity {}", Hex(&fence.entity))
+        }
+        "marker" => {
+            let marker = Marker::decode(bytes)?;
+            let [id, key] =
+                [marker.store_id, marker.hash_key.0].map(|b| b.escape_ascii().to_string());
+            format!("store {id:?} hash key {key:?}")
+        }
+        "quarantine" => {
+            let entry = QuarantineEntry::decode(bytes)?;
+            let (set_aside, raw) = (entry.set_aside_at.micros(), entry.raw.escape_ascii());
+            let from = entry.origin.map_or("nowhere".into(), |origin| {
+                format!("{} {} {}", origin.source, origin.partition, origin.offset)
+            });
+            format!("{} at {set_aside} raw {raw} from {from}", entry.reason)
+        }
+        "quarantine-key" => {
+            let of = if bytes[0] == 1 { "source, partition and offset" } else { "the raw bytes" };
+            format!("BLAKE3 of {of}")
+        }
+        "set-digest" => {
+            let (hash, count) = bytes.split_first_chunk().expect("it begins with the hash");
+            let count = u64::from_le_bytes(count.try_into().expect("a count has eight bytes"));
+            SetDigest { hash: u128::from_be_bytes(*hash), count }.to_string()
+        }
+        "checksum" => checksum_text(bytes),
+        other => panic!("nobody reads {other:?}"),
+    })
+}
+
+fn time_text(time: Option<Timestamp>) -> String {
+    time.map_or("none".into(), |time| time.micros().to_string())
+}
+
+fn stamp_text(stamp: &Stamp) -> String {
+    let op = stamp.op().expect("the op is one");
+    let digest = (stamp.last << 2).to_be_bytes();
+    format!("et {} rec {} {op} {}", stamp.et.micros(), stamp.rec.micros(), Hex(&digest))
+}
+
+fn listed(texts: Vec<String>) -> String {
+    if texts.is_empty() { "nothing".into() } else { texts.join(", ") }
+}
+
+fn slot_text(id: FeatureId, slot: Slot<'_>) -> String {
+    let contract = contract();
+    let feature = contract.by_id(id).expect("the view has it");
+    let text = match slot {
+        Slot::Null => "null".into(),
+        Slot::Value(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
+        Slot::Value(bytes) => {
+            format!("{:?}", value::decode(feature.ty(), bytes).expect("it is of its type"))
+        }
+    };
+    format!("{id} {} {text}", feature.name())
+}
+
+fn history_row_text(bytes: &[u8]) -> Result<String> {
+    // The key holds the digest, which is that of the body: a row says under which key it stands.
+    let body = HistoryRow::parse(&bytes[..bytes.len() - 4])?;
+    let digest = digest::content(&contract(), &body.body)?;
+    let key = history_key(&Stamp::new(at(60), at(61), body.op, digest));
+    let row = HistoryRow::open(&key, bytes)?;
+    assert_eq!(row.entity, entity_bytes());
+    let slots = row.body.iter().map(|entry| entry.map(|(id, slot)| slot_text(id, slot)));
+    let slots = listed(slots.collect::<Result<_>>()?);
+    Ok(format!("{} of schema version {}: {slots}", row.op, row.schema_version))
+}
+
+fn latest_row_text(bytes: &[u8]) -> Result<String> {
+    let row = LatestRow::open(&prefix(), bytes)?;
+    assert_eq!(row.entity, entity_bytes());
+    let floor = match row.floor() {
+        None => "none".into(),
+        Some(floor) => format!("({}, delete: {})", stamp_text(&floor), row.floor_is_delete()),
+    };
+    let slots = row.iter().map(|entry| {
+        let (id, stamp, slot) = entry?;
+        Ok(format!("{} since ({})", slot_text(id, slot), stamp_text(&stamp)))
+    });
+    Ok(format!(
+        "schema version {} newest {} next due {} floor {floor} stamps {}: {}",
+        row.schema_version,
+        time_text(row.newest_et()),
+        time_text(row.next_due()),
+        row.stamps().count(),
+        listed(slots.collect::<Result<_>>()?)
+    ))
+}
+
+/// The canonical bytes whose BLAKE3 begins with the digest, spelled out here by hand.
+fn digest_text(name: &str, bytes: &[u8]) -> String {
+    let canonical = [
+        ("blob", "04 626c6f62 07 02000000 00ff"),
+        ("counts", "06 636f756e7473 0a 03 02000000 0100000000000000 ffffffffffffffff"),
+        ("embedding", "09 656d62656464696e67 09 02000000 0000c03f 0000c07f"),
+        ("flag", "04 666c6167 02 01"),
+        ("large", "05 6c61726765 03 0000000000000080"),
+        ("seen", "04 7365656e 08 00980dd733d20400"),
+        ("shares", "06 736861726573 0a 05 02000000 000000000000e03f 000000000000f87f"),
+        ("single", "06 73696e676c65 04 00000080"),
+        ("small", "05 736d616c6c 03 feffffffffffffff"),
+        ("squall", "06 737175616c6c 05 c3f5285c8f824340"),
+        ("text", "04 74657874 06 02000000 c3a9"),
+        ("words", "05 776f726473 0a 06 03000000 01000000 61 00000000 02000000 6263"),
+    ];
+    let asked = name.strip_prefix("digest ").unwrap_or_default();
+    let text = match asked {
+        "of nothing" => String::new(),
+        "null" => "06 737175616c6c 01".into(),
+        "every kind" => canonical.map(|(_, text)| text).join(" "),
+        one => {
+            let found = canonical.iter().find(|(name, _)| *name == one);
+            found.expect("every value has its bytes here").1.into()
+        }
+    };
+    let hash = blake3::hash(&unhex(&text));
+    assert_eq!(Hex(&hash.as_bytes()[..16]).to_string(), Hex(bytes).to_string(), "{name}: {text}");
+    format!("BLAKE3 of {}", if text.is_empty() { "nothing" } else { &text })
+}
+
+fn contract_text(contract: &Contract) -> String {
+    let key: Vec<String> = contract.key().iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
+    let features = contract.features().iter().map(|feature| {
+        let definition = feature.definition();
+        format!(
+            "{} {} (born {}) {} since {} nullable {} finite {}",
+            feature.id(),
+            feature.name(),
+            definition.birth_name(),
+            feature.ty(),
+            feature.since(),
+            definition.is_nullable(),
+            definition.is_finite()
+        )
+    });
+    let TimePolicy { ttl, on_expiry, history, max_skew, .. } = *contract.time();
+    let history = match history {
+        Retention::Forever => "forever".into(),
+        Retention::Window(window) => window.to_string(),
+    };
+    let max_skew = match max_skew {
+        MaxSkew::Forever => "forever".into(),
+        MaxSkew::Within(skew) => skew.to_string(),
+    };
+    let on_expiry = match on_expiry {
+        OnExpiry::Expire => "expire",
+        OnExpiry::Stale => "stale",
+    };
+    format!(
+        "view {} {}/{} version {} key ({}) features ({}) ttl {} on_expiry {on_expiry} history \
+         {history} max_skew {max_skew}",
+        contract.id(),
+        contract.namespace(),
+        contract.name(),
+        contract.version(),
+        key.join(", "),
+        features.collect::<Vec<_>>().join(", "),
+        ttl.map_or("none".into(), |ttl| ttl.to_string()),
+    )
+}
+
+/// The check value that every description of CRC-32 (IEEE) gives for "123456789" is `cbf43926`.
+fn checksum_text(bytes: &[u8]) -> String {
+    let (value, sum) = bytes.split_last_chunk::<4>().expect("it ends with the checksum");
+    let keys: [&[u8]; 3] = [b"", b"123456789", b"1234"];
+    let key = keys.into_iter().find(|key| checksum::open("it", key, bytes).is_ok());
+    let [key, value] = [key.expect("one of the keys is right"), value].map(|b| b.escape_ascii());
+    format!("CRC-32 {:08x} of key \"{key}\" and value \"{value}\"", u32::from_le_bytes(*sum))
+}
+
+const RUN: usize = 64;
+
+/// Hex, in which a byte that repeats itself for long is written once.
+fn hex(bytes: &[u8]) -> String {
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    for run in bytes.chunk_by(|a, b| a == b) {
+        if run.len() < RUN {
+            plain += &Hex(run).to_string();
+            continue;
+        }
+        pieces.push(std::mem::take(&mut plain));
+        pieces.push(format!("{:02x}*{}", run[0], run.len()));
+    }
+    pieces.push(plain);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces.join(" ")
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |text: &str| u8::from_str_radix(text, 16).expect("two hex digits");
+    let bytes = text.split_whitespace().flat_map(|piece| match piece.split_once('*') {
+        Some((text, times)) => vec![byte(text); times.parse().expect("a count")],
+        None => (0..piece.len()).step_by(2).map(|at| byte(&piece[at..at + 2])).collect(),
+    });
+    bytes.collect()
+}
+
+/// Hurt if it breaks: whoever compares two stores by their digest. The bytes are put together here as
+/// the table over `SetDigest::add` has them.
+#[test]
+fn a_set_digest_is_a_sum_over_hashes() {
+    let mut sum = 0u128;
+    for (et, op, digest) in [(1i64, 1u8, 1u8), (2, 2, 2), (i64::MIN, 3, 3)] {
+        let entity = entity_bytes();
+        let length = (entity.len() as u32).to_le_bytes();
+        let et = et.to_le_bytes();
+        let names = b"\x04acme\x07weather";
+        let bytes = [names, &length[..], &entity, &et, &et, &[op], &[digest; 16]].concat();
+        let hash = blake3::hash(&bytes);
+        sum = sum.wrapping_add(u128::from_be_bytes(hash.as_bytes()[..16].try_into().expect("16")));
+    }
+    assert_eq!(set_digest(), SetDigest { hash: sum, count: 3 });
+}
+
+/// Hurt if it breaks: the same as below. The vector is that of the reference implementation.
+#[test]
+fn the_entity_hash_is_sip_hash_2_4_with_128_bits() {
+    let reference = HashKey(std::array::from_fn(|at| at as u8));
+    let prefix = Hex(&reference.prefix(ViewId(1), b"")).to_string();
+    assert_eq!(prefix, "00000001a3817f04ba25a8e66df67214c7550293");
+}
+
+/// Hurt if it breaks: everybody who has a store on disk and takes the next release.
+#[test]
+fn what_is_written_never_changes() {
+    let golden: Vec<&str> = GOLDEN.lines().filter(|line| !line.starts_with('#')).collect();
+    let line_of = |(name, bytes): (String, Vec<u8>)| {
+        let said = meaning(&name, &bytes).expect("we read what we write");
+        format!("{name} | {} | {said}", hex(&bytes))
+    };
+    let written: Vec<String> = cases().into_iter().map(line_of).collect();
+    for (at, line) in written.iter().enumerate() {
+        let found = golden.get(at).copied().unwrap_or("(nothing)");
+        assert!(
+            line == found,
+            "case {} of tests/formats/v1.golden differs.\nthe file says   {found}\nthis build says {line}\n\
+             A format never changes: stores of it are out there. A new version joins it, with golden \
+             bytes of its own",
+            at + 1
+        );
+    }
+    assert_eq!(
+        golden.len(),
+        written.len(),
+        "nothing writes the last cases of tests/formats/v1.golden"
+    );
+}
+
+/// Hurt if it breaks: the same. What lies in the file is read, and not only what was just written.
+#[test]
+fn what_was_written_is_read_for_ever() {
+    let mut names = std::collections::BTreeSet::new();
+    for line in GOLDEN.lines().filter(|line| !line.starts_with('#')) {
+        let [name, bytes, said]: [&str; 3] =
+            line.splitn(3, " | ").collect::<Vec<_>>().try_into().expect("name | bytes | meaning");
+        let bytes = unhex(bytes);
+        assert_eq!(meaning(name, &bytes).expect("it is whole"), said, "{name}");
+        assert!(names.insert(name), "two cases are called {name:?}");
+    }
+    let contract_bytes = |line: &&str| line.starts_with("contract |");
+    let line = GOLDEN.lines().find(contract_bytes).expect("there is a contract");
+    let bytes = unhex(line.split(" | ").nth(1).expect("it has bytes"));
+    assert_eq!(catalog::decode_contract(&bytes).expect("it is whole"), contract());
+}

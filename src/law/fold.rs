@@ -130,6 +130,16 @@ impl Fold {
         self.floor.as_ref() == Some(stamp) || self.registers.iter().any(|r| r.stamp == *stamp)
     }
 
+    /// The newest Put or Delete.
+    pub(crate) fn floor(&self) -> Option<Stamp> {
+        self.floor
+    }
+
+    /// Every feature that the fold holds, and who said so.
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = (FeatureId, Stamp)> {
+        self.registers.iter().map(|register| (register.id, register.stamp))
+    }
+
     /// What the fold holds of a feature.
     pub(crate) fn find(&self, id: FeatureId) -> Option<(Stamp, Slot<'_>)> {
         let at = self.registers.binary_search_by_key(&id, |register| register.id).ok()?;

@@ -13,6 +13,7 @@ use crate::format::key::{self, Prefix, Stamp};
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
 use crate::law::{self, Admission, Fold, Retained};
+use crate::op::Op;
 use crate::read::refold;
 use crate::schema::Retention;
 use crate::time::Timestamp;
@@ -317,16 +318,27 @@ fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> 
             }
         }
     }
+    // A Put or Delete speaks about every feature: what it leaves out it calls absent, or deleted.
+    let floor = group.fold.floor().filter(same_instant);
     for entry in version.body.iter() {
         let (id, slot) = entry?;
-        if let Some((stamp, held)) = group.fold.find(id)
-            && same_instant(&stamp)
-            && held != slot
-        {
+        let contradicted = match group.fold.find(id) {
+            Some((stamp, held)) => same_instant(&stamp) && held != slot,
+            None => floor.is_some(),
+        };
+        if contradicted {
             return Ok(true);
         }
     }
-    Ok(false)
+    if row.op == Op::Patch {
+        return Ok(false);
+    }
+    for (id, stamp) in group.fold.speakers() {
+        if same_instant(&stamp) && version.body.find(id)?.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(floor.is_some_and(|floor| floor.op() != Some(row.op)))
 }
 
 fn rejected(bad: &[Bad], rows: u64) -> Error {

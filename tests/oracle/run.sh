@@ -127,7 +127,7 @@ asof() { "$ASOF_BIN" --store "$scratch/$1" "${@:2}"; }
 # says <text> <word> <number>: the first number after the word, whatever stands between them.
 says() {
     local number
-    number="$(grep -oE "$2[^0-9]+[0-9]+" <<<"$1" | head -n 1 | grep -oE '[0-9]+$')"
+    number="$(grep -oE "$2[^0-9]+[0-9]+" <<<"$1" | head -n 1 | grep -oE '[0-9]+$' || true)"
     if [[ "$number" != "$3" ]]; then
         echo "$2 is ${number:-missing}, expected $3"
         return 1

@@ -224,3 +224,62 @@ fn verify_finds_a_store_as_it_was_written() {
         "{\"versions\":602,\"entities\":341,\"conflicts\":1,\"quarantined\":0,\"finding_count\":0,\"findings\":[]}\n"
     );
 }
+
+#[test]
+fn a_store_that_has_forgotten_travels_as_what_it_still_knows() {
+    let world = World::empty();
+    let hour = 3_600_000_000_i64;
+    world.file(
+        "v.toml",
+        WEATHER.replace("ttl = \"3h\"", "ttl = \"30m\"\nhistory = \"1h\""),
+    );
+    world.run(&["view", "apply", "v.toml"]).ok();
+    let mut text = String::new();
+    for n in 0..400_i64 {
+        let (origin, et) = (n * 11 % 23, n * 7_919 % 14_400 * 1_000_000);
+        let rest = match n % 4 {
+            0 => "\"op\":\"delete\"".to_owned(),
+            1 => format!("\"op\":\"patch\",\"features\":{{\"wind_gust\":{n}}}"),
+            _ => format!(
+                "\"recorded_at\":{},\"features\":{{\"temp\":{n}}}",
+                et + n % 3 * hour / 4
+            ),
+        };
+        let _ = writeln!(
+            text,
+            "{{\"view\":\"weather\",\"entity\":{{\"origin\":\"{origin}\"}},\"event_time\":{et},{rest}}}"
+        );
+    }
+    ingest(&world, &text);
+    let dump = world.run(&["dump"]).ok();
+    let kept = dump.lines().count() - 1;
+    assert!(
+        dump.lines().next().unwrap().contains("\"floor\":1"),
+        "{dump}"
+    );
+    assert!(
+        (50..300).contains(&kept),
+        "{kept} of 400 versions are retained"
+    );
+    let copy = World::empty();
+    copy.file("v.toml", world.read("v.toml"));
+    copy.run(&["view", "apply", "v.toml"]).ok();
+    copy.pipe(&["ingest", "-", "--batch", "3"], dump.as_bytes())
+        .ok();
+    assert_eq!(copy.run(&["dump"]).ok(), dump);
+    // History begins with the base rows at the floor, and says that they are.
+    let lines = world
+        .run(&["history", "weather", "7", "--output", "ndjson"])
+        .ok();
+    let marks: Vec<bool> = lines
+        .lines()
+        .map(|line| line.ends_with(",\"base\":true}"))
+        .collect();
+    assert!(
+        marks[0] && marks.is_sorted_by_key(|base| !base) && !marks[marks.len() - 1],
+        "{lines}"
+    );
+    let again = copy.pipe(&["ingest", "-", "--reject", "batch"], lines.as_bytes());
+    again.ok();
+    assert_eq!(copy.run(&["dump"]).ok(), dump);
+}
