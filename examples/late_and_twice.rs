@@ -11,7 +11,7 @@ use std::sync::Arc;
 fn main() -> Result<()> {
     // A store of one's own and a clock that we move by hand. In a service: `Store::open(path)`.
     let clock = Arc::new(ManualClock::at(Timestamp::parse("2013-01-01T12:00:00Z")?));
-    let store = StoreOptions::new().clock(clock.clone()).temp()?;
+    let store = StoreOptions::new().clock(clock.clone()).exact_receipts(true).temp()?;
     store.apply(
         ViewDefinition::builder("weather")
             .key("origin", Type::String)

@@ -4,23 +4,22 @@
 //! which `61*70000` is one byte many times over. The test writes every case anew and compares; then
 //! it reads the bytes of the file and compares what they say with the meaning.
 
-use super::catalog::{self, CatalogKey, Fence};
+mod meaning;
+
+use super::catalog::{self, Fence};
 use super::checksum;
 use super::digest::{self, ContentDigest, SetDigest};
 use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
 use super::quarantine::{Origin, QuarantineEntry};
-use super::row::{Body, BodyBuilder, HistoryRow, LatestRow, Slot, begin_history};
+use super::row::{Body, BodyBuilder, LatestParts, begin_history};
 use super::{entity, value};
-use crate::error::Result;
 use crate::id::{FeatureId, Hex, ViewId};
-use crate::law::{Fold, write_put};
 use crate::op::Op;
-use crate::schema::{
-    Contract, FeatureDefinition, MaxSkew, OnExpiry, Retention, TimePolicy, ViewDefinition,
-};
+use crate::schema::{Contract, FeatureDefinition, MaxSkew, OnExpiry, Retention, ViewDefinition};
 use crate::time::{Span, Timestamp};
 use crate::value::{Type, Value};
+use meaning::meaning;
 
 const GOLDEN: &str = include_str!("../../tests/formats/v1.golden");
 const HASH_KEY: HashKey = HashKey(*b"a key of a store");
@@ -154,47 +153,81 @@ fn history_rows() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
+/// A latest row of one Put or Delete, or of none, and of the Patches that are newer.
+fn latest_row(
+    due: Option<i64>,
+    floor: Option<(Stamp, &[(&str, Value)])>,
+    patches: &[(Stamp, &[(&str, Value)])],
+) -> Vec<u8> {
+    let spoken: Vec<(usize, (&str, Value))> = floor
+        .iter()
+        .chain(patches)
+        .enumerate()
+        .flat_map(|(place, (_, features))| features.iter().map(move |f| (place, f.clone())))
+        .collect();
+    let features: Vec<(&str, Value)> = spoken.iter().map(|(_, feature)| feature.clone()).collect();
+    let patches: Vec<Stamp> = patches.iter().map(|(stamp, _)| *stamp).collect();
+    let floor = floor.map(|(stamp, _)| stamp);
+    let stamps = floor.iter().chain(&patches);
+    let parts = LatestParts {
+        schema_version: 3,
+        entity: &entity_bytes(),
+        newest_et: stamps.clone().map(|stamp| stamp.et).max(),
+        next_due: due.map(at),
+        floor,
+        floor_is_delete: floor.is_some_and(|floor| floor.op() == Some(Op::Delete)),
+        patches: &patches,
+    };
+    let is_stamped = stamps.count() > 1;
+    let mut bytes = Vec::new();
+    parts.begin(is_stamped, &mut bytes);
+    bytes.extend(body(&features));
+    if is_stamped {
+        let contract = contract();
+        let mut places: Vec<(FeatureId, usize)> = spoken
+            .iter()
+            .map(|(place, (name, _))| (contract.find(name).expect("the view has it").id(), *place))
+            .collect();
+        places.sort();
+        places.iter().for_each(|(_, place)| bytes.extend((*place as u16).to_le_bytes()));
+    }
+    checksum::seal(&prefix(), &mut bytes, 0);
+    bytes
+}
+
 fn latest_rows() -> Vec<(String, Vec<u8>)> {
-    let row = |name: &str, due: Option<i64>, versions: &[(i64, Op, &[(&str, Value)])]| {
-        let mut fold = Fold::default();
-        for (et, op, features) in versions {
-            let (stamp, row) = version(*et, *et, *op, features);
-            let key = history_key(&stamp);
-            let row = HistoryRow::open(&key, &row).expect("it was just written");
-            fold.add(stamp, *op, &row.body).expect("its body is whole");
-        }
-        due.into_iter().for_each(|et| fold.postpone(at(et)));
-        let mut bytes = Vec::new();
-        fold.write(3, &entity_bytes(), &mut bytes);
-        checksum::seal(&prefix(), &mut bytes, 0);
+    let stamp = |et, rec, op, features: &[(&str, Value)]| version(et, rec, op, features).0;
+    let row = |name: &str, op, features: &[(&str, Value)]| {
+        let bytes = latest_row(None, Some((stamp(60, 60, op, features), features)), &[]);
         (format!("latest-row {name}"), bytes)
     };
-    let small = |n| ("small", Value::I32(n));
-    let long = ("text", Value::from("a".repeat(70_000)));
-    let (stamp, put) = version(60, 61, Op::Put, &[small(1)]);
-    let put_key = history_key(&stamp);
-    let put = HistoryRow::open(&put_key, &put).expect("it was just written");
-    let mut one_put = Vec::new();
-    write_put(stamp, &put, Some(at(70)), &mut one_put);
-    checksum::seal(&prefix(), &mut one_put, 0);
+    let small = |n| [("small", Value::I32(n))];
+    let first = [("small", Value::I32(1)), ("flag", true.into())];
+    let last = [("squall", Value::Null), ("large", Value::I64(3))];
+    let wide = [("text", Value::from("a".repeat(70_000))), ("small", Value::I32(1))];
+    // The first Put names one feature that the first Patch took from it.
+    let floor = (stamp(60, 60, Op::Put, &first), &first[1..]);
+    let first_patch = (stamp(61, 61, Op::Patch, &small(2)), &small(2)[..]);
+    let last_patch = (stamp(62, 62, Op::Patch, &last), &last[..]);
+    let one_put = (stamp(60, 61, Op::Put, &small(1)), &small(1)[..]);
+    let one_patch = (stamp(60, 60, Op::Patch, &small(1)), &small(1)[..]);
+    let delete = (stamp(60, 60, Op::Delete, &[]), &[][..]);
     vec![
-        ("latest-row one put".into(), one_put),
-        row("put", None, &[(60, Op::Put, &every_value())]),
-        row("patch", None, &[(60, Op::Patch, &[small(1)])]),
-        row("delete", None, &[(60, Op::Delete, &[])]),
-        row("null", None, &[(60, Op::Put, &[("squall", Value::Null)])]),
-        row("wide", None, &[(60, Op::Put, &[long, small(1)])]),
-        row("nothing due", Some(60), &[]),
-        row(
-            "stamped",
-            Some(90),
-            &[
-                (60, Op::Put, &[small(1), ("flag", true.into())]),
-                (61, Op::Patch, &[small(2)]),
-                (62, Op::Patch, &[("squall", Value::Null), ("large", Value::I64(3))]),
-            ],
+        ("latest-row one put".into(), latest_row(Some(70), Some(one_put), &[])),
+        row("put", Op::Put, &every_value()),
+        ("latest-row patch".into(), latest_row(None, None, &[one_patch])),
+        row("delete", Op::Delete, &[]),
+        row("null", Op::Put, &[("squall", Value::Null)]),
+        row("wide", Op::Put, &wide),
+        ("latest-row nothing due".into(), latest_row(Some(60), None, &[])),
+        (
+            "latest-row stamped".into(),
+            latest_row(Some(90), Some(floor), &[first_patch, last_patch]),
         ),
-        row("stamped after a delete", None, &[(60, Op::Delete, &[]), (61, Op::Patch, &[small(2)])]),
+        (
+            "latest-row stamped after a delete".into(),
+            latest_row(None, Some(delete), &[first_patch]),
+        ),
     ]
 }
 
@@ -281,206 +314,6 @@ fn cases() -> Vec<(String, Vec<u8>)> {
     [history_keys(), history_rows(), latest_rows(), digests(), records()].concat()
 }
 
-/// What the bytes of a case say, read by the code that reads a store.
-fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
-    let format = name.split(' ').next().unwrap_or_default();
-    Ok(match format {
-        "history-key" => {
-            let (prefix, stamp) = key::split_history(bytes)?;
-            format!("prefix {} {}", Hex(&prefix), stamp_text(&stamp))
-        }
-        "history-row" => history_row_text(bytes)?,
-        "latest-row" => latest_row_text(bytes)?,
-        "digest" => digest_text(name, bytes),
-        "entity" => format!("{:?}", entity::decode(&contract(), bytes)?),
-        "prefix" => format!("view {} and SipHash-2-4 of the entity", key::view_of(bytes)?),
-        "catalog-key" => match catalog::parse_key(bytes).expect("the key is known") {
-            CatalogKey::Identity => "the identity of the store".into(),
-            CatalogKey::NextView => "the next view id".into(),
-            CatalogKey::View(id) => format!("the contract of view {id}"),
-            CatalogKey::Newest(id) => format!("the newest event time of view {id}"),
-            CatalogKey::Floor(id) => format!("the floor of view {id}"),
-            CatalogKey::Fence(prefix) => format!("the fence of {}", Hex(&prefix)),
-        },
-        "contract" => contract_text(&catalog::decode_contract(bytes)?),
-        "floor" => {
-            let (floor, horizon) = catalog::decode_floor(bytes)?;
-            format!("X {} H {}", floor.micros(), time_text(horizon))
-        }
-        "fence" => {
-            let fence = catalog::decode_fence(bytes)?;
-            let (recorded, floor) = (fence.recorded.micros(), time_text(fence.floor));
-            format!("R {recorded} X {floor} entity {}", Hex(&fence.entity))
-        }
-        "marker" => {
-            let marker = Marker::decode(bytes)?;
-            let [id, key] =
-                [marker.store_id, marker.hash_key.0].map(|b| b.escape_ascii().to_string());
-            format!("store {id:?} hash key {key:?}")
-        }
-        "quarantine" => {
-            let entry = QuarantineEntry::decode(bytes)?;
-            let (set_aside, raw) = (entry.set_aside_at.micros(), entry.raw.escape_ascii());
-            let from = entry.origin.map_or("nowhere".into(), |origin| {
-                format!("{} {} {}", origin.source, origin.partition, origin.offset)
-            });
-            format!("{} at {set_aside} raw {raw} from {from}", entry.reason)
-        }
-        "quarantine-key" => {
-            let of = if bytes[0] == 1 { "source, partition and offset" } else { "the raw bytes" };
-            format!("BLAKE3 of {of}")
-        }
-        "set-digest" => {
-            let (hash, count) = bytes.split_first_chunk().expect("it begins with the hash");
-            let count = u64::from_le_bytes(count.try_into().expect("a count has eight bytes"));
-            SetDigest { hash: u128::from_be_bytes(*hash), count }.to_string()
-        }
-        "checksum" => checksum_text(bytes),
-        other => panic!("nobody reads {other:?}"),
-    })
-}
-
-fn time_text(time: Option<Timestamp>) -> String {
-    time.map_or("none".into(), |time| time.micros().to_string())
-}
-
-fn stamp_text(stamp: &Stamp) -> String {
-    let op = stamp.op().expect("the op is one");
-    let digest = (stamp.last << 2).to_be_bytes();
-    format!("et {} rec {} {op} {}", stamp.et.micros(), stamp.rec.micros(), Hex(&digest))
-}
-
-fn listed(texts: Vec<String>) -> String {
-    if texts.is_empty() { "nothing".into() } else { texts.join(", ") }
-}
-
-fn slot_text(id: FeatureId, slot: Slot<'_>) -> String {
-    let contract = contract();
-    let feature = contract.by_id(id).expect("the view has it");
-    let text = match slot {
-        Slot::Null => "null".into(),
-        Slot::Value(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
-        Slot::Value(bytes) => {
-            format!("{:?}", value::decode(feature.ty(), bytes).expect("it is of its type"))
-        }
-    };
-    format!("{id} {} {text}", feature.name())
-}
-
-fn history_row_text(bytes: &[u8]) -> Result<String> {
-    // The key holds the digest, which is that of the body: a row says under which key it stands.
-    let body = HistoryRow::parse(&bytes[..bytes.len() - 4])?;
-    let digest = digest::content(&contract(), &body.body)?;
-    let key = history_key(&Stamp::new(at(60), at(61), body.op, digest));
-    let row = HistoryRow::open(&key, bytes)?;
-    assert_eq!(row.entity, entity_bytes());
-    let slots = row.body.iter().map(|entry| entry.map(|(id, slot)| slot_text(id, slot)));
-    let slots = listed(slots.collect::<Result<_>>()?);
-    Ok(format!("{} of schema version {}: {slots}", row.op, row.schema_version))
-}
-
-fn latest_row_text(bytes: &[u8]) -> Result<String> {
-    let row = LatestRow::open(&prefix(), bytes)?;
-    assert_eq!(row.entity, entity_bytes());
-    let floor = match row.floor() {
-        None => "none".into(),
-        Some(floor) => format!("({}, delete: {})", stamp_text(&floor), row.floor_is_delete()),
-    };
-    let slots = row.iter().map(|entry| {
-        let (id, stamp, slot) = entry?;
-        Ok(format!("{} since ({})", slot_text(id, slot), stamp_text(&stamp)))
-    });
-    Ok(format!(
-        "schema version {} newest {} next due {} floor {floor} stamps {}: {}",
-        row.schema_version,
-        time_text(row.newest_et()),
-        time_text(row.next_due()),
-        row.stamps().count(),
-        listed(slots.collect::<Result<_>>()?)
-    ))
-}
-
-/// The canonical bytes whose BLAKE3 begins with the digest, spelled out here by hand.
-fn digest_text(name: &str, bytes: &[u8]) -> String {
-    let canonical = [
-        ("blob", "04 626c6f62 07 02000000 00ff"),
-        ("counts", "06 636f756e7473 0a 03 02000000 0100000000000000 ffffffffffffffff"),
-        ("embedding", "09 656d62656464696e67 09 02000000 0000c03f 0000c07f"),
-        ("flag", "04 666c6167 02 01"),
-        ("large", "05 6c61726765 03 0000000000000080"),
-        ("seen", "04 7365656e 08 00980dd733d20400"),
-        ("shares", "06 736861726573 0a 05 02000000 000000000000e03f 000000000000f87f"),
-        ("single", "06 73696e676c65 04 00000080"),
-        ("small", "05 736d616c6c 03 feffffffffffffff"),
-        ("squall", "06 737175616c6c 05 c3f5285c8f824340"),
-        ("text", "04 74657874 06 02000000 c3a9"),
-        ("words", "05 776f726473 0a 06 03000000 01000000 61 00000000 02000000 6263"),
-    ];
-    let asked = name.strip_prefix("digest ").unwrap_or_default();
-    let text = match asked {
-        "of nothing" => String::new(),
-        "null" => "06 737175616c6c 01".into(),
-        "every kind" => canonical.map(|(_, text)| text).join(" "),
-        one => {
-            let found = canonical.iter().find(|(name, _)| *name == one);
-            found.expect("every value has its bytes here").1.into()
-        }
-    };
-    let hash = blake3::hash(&unhex(&text));
-    assert_eq!(Hex(&hash.as_bytes()[..16]).to_string(), Hex(bytes).to_string(), "{name}: {text}");
-    format!("BLAKE3 of {}", if text.is_empty() { "nothing" } else { &text })
-}
-
-fn contract_text(contract: &Contract) -> String {
-    let key: Vec<String> = contract.key().iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
-    let features = contract.features().iter().map(|feature| {
-        let definition = feature.definition();
-        format!(
-            "{} {} (born {}) {} since {} nullable {} finite {}",
-            feature.id(),
-            feature.name(),
-            definition.birth_name(),
-            feature.ty(),
-            feature.since(),
-            definition.is_nullable(),
-            definition.is_finite()
-        )
-    });
-    let TimePolicy { ttl, on_expiry, history, max_skew, .. } = *contract.time();
-    let history = match history {
-        Retention::Forever => "forever".into(),
-        Retention::Window(window) => window.to_string(),
-    };
-    let max_skew = match max_skew {
-        MaxSkew::Forever => "forever".into(),
-        MaxSkew::Within(skew) => skew.to_string(),
-    };
-    let on_expiry = match on_expiry {
-        OnExpiry::Expire => "expire",
-        OnExpiry::Stale => "stale",
-    };
-    format!(
-        "view {} {}/{} version {} key ({}) features ({}) ttl {} on_expiry {on_expiry} history \
-         {history} max_skew {max_skew}",
-        contract.id(),
-        contract.namespace(),
-        contract.name(),
-        contract.version(),
-        key.join(", "),
-        features.collect::<Vec<_>>().join(", "),
-        ttl.map_or("none".into(), |ttl| ttl.to_string()),
-    )
-}
-
-/// The check value that every description of CRC-32 (IEEE) gives for "123456789" is `cbf43926`.
-fn checksum_text(bytes: &[u8]) -> String {
-    let (value, sum) = bytes.split_last_chunk::<4>().expect("it ends with the checksum");
-    let keys: [&[u8]; 3] = [b"", b"123456789", b"1234"];
-    let key = keys.into_iter().find(|key| checksum::open("it", key, bytes).is_ok());
-    let [key, value] = [key.expect("one of the keys is right"), value].map(|b| b.escape_ascii());
-    format!("CRC-32 {:08x} of key \"{key}\" and value \"{value}\"", u32::from_le_bytes(*sum))
-}
-
 const RUN: usize = 64;
 
 /// Hex, in which a byte that repeats itself for long is written once.
@@ -509,8 +342,8 @@ fn unhex(text: &str) -> Vec<u8> {
     bytes.collect()
 }
 
-/// Hurt if it breaks: whoever compares two stores by their digest. The bytes are put together here as
-/// the table over `SetDigest::add` has them.
+/// Hurt if it breaks: whoever compares two stores by their digest. The bytes are put together here
+/// as the table over `SetDigest::add` has them.
 #[test]
 fn a_set_digest_is_a_sum_over_hashes() {
     let mut sum = 0u128;
@@ -547,9 +380,10 @@ fn what_is_written_never_changes() {
         let found = golden.get(at).copied().unwrap_or("(nothing)");
         assert!(
             line == found,
-            "case {} of tests/formats/v1.golden differs.\nthe file says   {found}\nthis build says {line}\n\
-             A format never changes: stores of it are out there. A new version joins it, with golden \
-             bytes of its own",
+            "case {} of tests/formats/v1.golden differs.\nthe file says   {found}\n\
+             this build says {line}\n\
+             A format never changes: stores of it are out there. A new version joins it, with \
+             golden bytes of its own",
             at + 1
         );
     }

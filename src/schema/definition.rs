@@ -251,10 +251,11 @@ impl ViewDefinition {
         let mut births = HashSet::new();
         for feature in &self.features {
             check_name("birth name", feature.birth_name())?;
-            if !births.insert(feature.birth_name()) {
+            let birth = feature.birth_name();
+            let taken = self.features.iter().any(|f| f.name == birth && f.name != feature.name);
+            if !births.insert(birth) || taken {
                 return Err(Error::invalid(format!(
-                    "birth name {:?} belongs to two features; names are never reused",
-                    feature.birth_name()
+                    "birth name {birth:?} belongs to two features; names are never reused"
                 )));
             }
         }
@@ -385,6 +386,8 @@ mod tests {
         refused(good().feature("F", Type::I64), "is not a name");
         refused(good().feature("a__b", Type::I64), "is not a name");
         refused(good().define(FeatureDefinition::new("g", Type::I64).was("f")), "never reused");
+        let was_z = v().key("k", Type::I64).define(FeatureDefinition::new("x", Type::I64).was("z"));
+        refused(was_z.define(FeatureDefinition::new("y", Type::I64).was("x")), "never reused");
         refused(good().define(FeatureDefinition::new("g", Type::I64).finite()), "no floats");
         refused(good().on_expiry(OnExpiry::Stale), "without a ttl");
         refused(good().namespace("Default"), "is not a name");

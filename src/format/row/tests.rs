@@ -363,21 +363,40 @@ fn absurd_counts_are_refused() {
     ] {
         assert_eq!(Body::parse(&bytes).is_ok(), is_a_body, "{bytes:?}");
     }
-    let header = |stamps: u16, entity: u16, flags| {
-        let [s0, s1] = stamps.to_le_bytes();
-        let [e0, e1] = entity.to_le_bytes();
-        [&[1, flags, e0, e1, 1, 0, 0, 0][..], &[0; 16], &[s0, s1, 0, 0]].concat()
+    // But for what its header says, each of these rows is whole.
+    let latest = |stamps: u16, entity: u16, flags, body: &[u8]| {
+        let ([s0, s1], [e0, e1]) = (stamps.to_le_bytes(), entity.to_le_bytes());
+        let header = [&[1, flags, e0, e1, 1, 0, 0, 0][..], &[0; 16], &[s0, s1, 0, 0]].concat();
+        let after = vec![0; usize::from(stamps) * 32 + usize::from(entity)];
+        [&header[..], &after, body].concat()
     };
-    for (stamps, entity, flags) in
-        [(u16::MAX, 0, 0), (0, u16::MAX, 0), (0, 1_025, 0), (0, 0, 4), (1, 0, 8), (0, 0, 32)]
-    {
-        let bytes = [&header(stamps, entity, flags)[..], &[0; 2_000]].concat();
-        assert!(LatestRow::parse(&bytes).is_err(), "{stamps} {entity} {flags}");
+    let (nothing, one) = (body(0, 2, &[]), body(1, 2, &[1, 0, 0, 0]));
+    for (stamps, entity, flags, body, is_a_row) in [
+        (0, 0, 0, &nothing, true),
+        (0, 1_024, 0, &nothing, true),
+        (0, 1_025, 0, &nothing, false),
+        (1, 0, 4, &nothing, true),
+        (0, 0, 4, &nothing, false),
+        (1, 0, 12, &nothing, true),
+        (1, 0, 8, &nothing, false),
+        (1, 0, 16, &nothing, true),
+        (1, 0, 32, &nothing, false),
+        (1, 0, 128, &nothing, false),
+        (1, 0, 0, &one, true),
+        (0, 0, 0, &one, false),
+    ] {
+        let bytes = latest(stamps, entity, flags, body);
+        assert_eq!(LatestRow::parse(&bytes).is_ok(), is_a_row, "{stamps} {entity} {flags}");
     }
-    let empty = [&header(0, 0, 0)[..], &body(0, 2, &[])].concat();
-    assert!(LatestRow::parse(&empty).is_ok());
-    let features_without_a_stamp = [&header(0, 0, 0)[..], &body(1, 2, &[1, 0, 0, 0])].concat();
-    assert!(LatestRow::parse(&features_without_a_stamp).is_err());
+    let mut claims_more = latest(0, 0, 0, &nothing);
+    claims_more[24..26].fill(255);
+    assert!(LatestRow::parse(&claims_more).is_err());
+    for (entity, is_a_version) in [(1_024u16, true), (1_025, false), (u16::MAX, false)] {
+        let [e0, e1] = entity.to_le_bytes();
+        let after = vec![0; usize::from(entity)];
+        let bytes = [&[1, 1, e0, e1, 1, 0, 0, 0][..], &after, &nothing].concat();
+        assert_eq!(HistoryRow::parse(&bytes).is_ok(), is_a_version, "{entity}");
+    }
 }
 
 /// Hurt if it breaks: a reader of damaged rows, who is told of the wrong order by a scan and is not
@@ -392,7 +411,7 @@ fn features_out_of_order_are_refused_when_listed() {
     }
 }
 
-/// Hurt if it breaks: whoever stores embeddings. On both sides of the width where ends take four bytes.
+/// Hurt if it breaks: whoever stores embeddings. Both sides of the edge at which ends take four bytes.
 #[test]
 fn a_payload_may_be_wider_than_two_bytes_can_say() {
     for (length, width) in [(65_535, 2), (65_536, 4), (300_000, 4)] {

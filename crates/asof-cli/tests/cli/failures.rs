@@ -147,3 +147,31 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_flipped_bit_is_corrupt_and_never_an_answer() {
+    let world = World::weather();
+    let lines: String = (0..3_000)
+        .map(|n| {
+            format!(
+                "{{\"view\":\"weather\",\"entity\":{{\"origin\":\"{n}\"}},\"event_time\":0,\"features\":{{\"temp\":{n}}}}}\n"
+            )
+        })
+        .collect();
+    world.pipe(&["ingest", "-"], lines.as_bytes()).ok();
+    // What was only in the log becomes a table when the store is opened again.
+    let dump = world.run(&["dump"]).ok();
+    let tables = std::fs::read_dir(world.store().join("db")).unwrap();
+    let tables = tables.map(|entry| entry.unwrap().path());
+    let tables = tables.filter(|path| path.extension().is_some_and(|extension| extension == "sst"));
+    let largest = tables
+        .max_by_key(|path| path.metadata().unwrap().len())
+        .unwrap();
+    let mut bytes = std::fs::read(&largest).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&largest, bytes).unwrap();
+    world.run(&["verify"]).failed(4, "");
+    let broken = world.run(&["dump"]).failed(4, "checksum");
+    assert!(dump.starts_with(&broken.stdout[..broken.stdout.rfind('\n').map_or(0, |at| at + 1)]));
+}
