@@ -71,7 +71,11 @@ struct Repr {
 impl Error {
     /// An error of a kind, with a text that says what, where, why and what next.
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Error(Box::new(Repr { kind, text: text.into(), source: None }))
+        Error(Box::new(Repr {
+            kind,
+            text: text.into(),
+            source: None,
+        }))
     }
 
     /// The same error, with what lies beneath it.

@@ -18,7 +18,9 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     let well_formed = name.len() <= NAME_BYTES_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && !name.contains("__");
     if well_formed {
         return Ok(());
@@ -76,7 +78,18 @@ mod tests {
             assert!(check_name("view", name).is_ok(), "{name}");
         }
         let too_long = format!("{longest}c");
-        for name in ["", "_a", "2t", "Temp", "a__b", "a-b", "a b", "é", "a.b", too_long.as_str()] {
+        for name in [
+            "",
+            "_a",
+            "2t",
+            "Temp",
+            "a__b",
+            "a-b",
+            "a b",
+            "é",
+            "a.b",
+            too_long.as_str(),
+        ] {
             assert!(check_name("view", name).is_err(), "{name}");
         }
     }

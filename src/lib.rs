@@ -78,6 +78,15 @@
 //! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
 //! | `text` | yes | view files in TOML, events as JSON lines |
 
+#![cfg_attr(
+    not(feature = "store"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the store is what calls much of the pure core"
+    )
+)]
+
 #[cfg(test)]
 extern crate self as asof;
 
@@ -110,7 +119,9 @@ pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
-pub use query::{ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version};
+pub use query::{
+    ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version,
+};
 #[cfg(feature = "store")]
 pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{
@@ -122,6 +133,4 @@ pub use store::{Progress, Snapshot, Store, StoreOptions, VerifyReport};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
-pub use write::{
-    Durability, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions,
-};
+pub use write::{Durability, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions};

@@ -33,7 +33,9 @@ impl Op {
     }
 
     pub(crate) fn from_rank(rank: u8) -> Option<Op> {
-        [Op::Put, Op::Patch, Op::Delete].into_iter().find(|op| op.rank() == rank)
+        [Op::Put, Op::Patch, Op::Delete]
+            .into_iter()
+            .find(|op| op.rank() == rank)
     }
 }
 

@@ -74,7 +74,9 @@ impl Timestamp {
         let integer = text.strip_prefix('-').unwrap_or(text);
         if !integer.is_empty() && integer.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().map(Timestamp).map_err(|_| {
-                Error::invalid(format!("time {text} does not fit into 64 bits of microseconds"))
+                Error::invalid(format!(
+                    "time {text} does not fit into 64 bits of microseconds"
+                ))
             });
         }
         rfc3339(text).map_err(|why| {
@@ -117,7 +119,10 @@ fn rfc3339(text: &str) -> Result<Timestamp, &'static str> {
     let mut at = 19;
     let mut micros = 0;
     if bytes.get(at) == Some(&b'.') {
-        let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = bytes[at + 1..]
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         if digits == 0 {
             return Err(SHAPE);
         }
@@ -140,7 +145,11 @@ fn rfc3339(text: &str) -> Result<Timestamp, &'static str> {
                 return Err("an offset that does not exist");
             }
             at += 6;
-            if *sign == b'+' { hours * 60 + minutes } else { -(hours * 60 + minutes) }
+            if *sign == b'+' {
+                hours * 60 + minutes
+            } else {
+                -(hours * 60 + minutes)
+            }
         }
         _ => return Err(SHAPE),
     };
@@ -163,7 +172,10 @@ impl fmt::Display for Timestamp {
         let of_day = self.0.rem_euclid(MICROS_PER_DAY);
         let (seconds, micros) = (of_day / MICROS_PER_SECOND, of_day % MICROS_PER_SECOND);
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        )?;
         if micros != 0 {
             write!(f, ".{micros:06}")?;
         }
@@ -204,7 +216,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -270,7 +286,10 @@ impl Span {
     pub fn parse(text: &str) -> Result<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let per_unit = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, micros)| *micros);
+        let per_unit = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, micros)| *micros);
         number
             .parse::<i64>()
             .ok()
@@ -289,7 +308,9 @@ impl Span {
 /// The largest unit that says it in one integer: `90m`, `3h`, `2d`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, micros)| self.0 % micros == 0 && self.0 >= *micros);
+        let whole = UNITS
+            .iter()
+            .find(|(_, micros)| self.0 % micros == 0 && self.0 >= *micros);
         let (unit, micros) = whole.unwrap_or(&("s", MICROS_PER_SECOND));
         write!(f, "{}{unit}", self.0 / micros)
     }
@@ -430,7 +451,10 @@ mod tests {
     fn arithmetic_saturates() {
         assert_eq!(Timestamp::MAX.saturating_add(Span(1)), Timestamp::MAX);
         assert_eq!(Timestamp::MIN.saturating_sub(Span(1)), Timestamp::MIN);
-        assert_eq!(Timestamp::MAX.micros_since(Timestamp::MIN), i128::from(u64::MAX));
+        assert_eq!(
+            Timestamp::MAX.micros_since(Timestamp::MIN),
+            i128::from(u64::MAX)
+        );
     }
 
     proptest! {

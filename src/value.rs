@@ -57,7 +57,10 @@ impl Type {
 
     /// Whether values of this type hold floats, so that `finite` means something.
     pub(crate) fn has_floats(self) -> bool {
-        matches!(self, Type::F32 | Type::F64 | Type::Vector(_) | Type::ListF64)
+        matches!(
+            self,
+            Type::F32 | Type::F64 | Type::Vector(_) | Type::ListF64
+        )
     }
 }
 
@@ -315,7 +318,10 @@ impl<'a, T: Element> Elements<'a, T> {
     /// `None` when the bytes are not a whole number of elements.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let whole = bytes.len().is_multiple_of(T::WIDTH);
-        whole.then_some(Elements { bytes, element: std::marker::PhantomData })
+        whole.then_some(Elements {
+            bytes,
+            element: std::marker::PhantomData,
+        })
     }
 
     /// How many there are.
@@ -357,7 +363,10 @@ impl<'a> Strings<'a> {
         let (count, rest) = bytes.split_first_chunk::<4>()?;
         let ends_len = (u32::from_le_bytes(*count) as usize).checked_mul(4)?;
         let (ends, text) = rest.split_at_checked(ends_len)?;
-        let strings = Strings { ends, text: std::str::from_utf8(text).ok()? };
+        let strings = Strings {
+            ends,
+            text: std::str::from_utf8(text).ok()?,
+        };
         let mut start = 0;
         for end in strings.ends() {
             strings.text.get(start..end)?;
@@ -367,9 +376,9 @@ impl<'a> Strings<'a> {
     }
 
     fn ends(&self) -> impl ExactSizeIterator<Item = usize> + use<'a> {
-        self.ends.chunks_exact(4).map(|end| {
-            u32::from_le_bytes(end.try_into().expect("chunks of four")) as usize
-        })
+        self.ends
+            .chunks_exact(4)
+            .map(|end| u32::from_le_bytes(end.try_into().expect("chunks of four")) as usize)
     }
 
     /// How many there are.
@@ -386,7 +395,8 @@ impl<'a> Strings<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let text = self.text;
         let mut start = 0;
-        self.ends().map(move |end| &text[std::mem::replace(&mut start, end)..end])
+        self.ends()
+            .map(move |end| &text[std::mem::replace(&mut start, end)..end])
     }
 }
 
@@ -404,20 +414,45 @@ mod tests {
     fn every_type_survives_its_text() {
         use Type::*;
         let all = [
-            Bool, I32, I64, F32, F64, String, Bytes, Timestamp, Vector(1), Vector(65_536), ListI64,
-            ListF64, ListString,
+            Bool,
+            I32,
+            I64,
+            F32,
+            F64,
+            String,
+            Bytes,
+            Timestamp,
+            Vector(1),
+            Vector(65_536),
+            ListI64,
+            ListF64,
+            ListString,
         ];
         for ty in all {
             assert_eq!(ty.to_string().parse::<Type>().unwrap(), ty);
         }
-        for text in ["", "int", "F64", "vector<f32,0>", "vector<f32,65537>", "vector<f64,3>", "list<f32>"] {
+        for text in [
+            "",
+            "int",
+            "F64",
+            "vector<f32,0>",
+            "vector<f32,65537>",
+            "vector<f64,3>",
+            "list<f32>",
+        ] {
             assert!(text.parse::<Type>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_hostile_list_of_strings_is_none() {
-        let good = [&2u32.to_le_bytes()[..], &1u32.to_le_bytes(), &3u32.to_le_bytes(), b"abc"].concat();
+        let good = [
+            &2u32.to_le_bytes()[..],
+            &1u32.to_le_bytes(),
+            &3u32.to_le_bytes(),
+            b"abc",
+        ]
+        .concat();
         let strings = Strings::new(&good).unwrap();
         assert_eq!(strings.iter().collect::<Vec<_>>(), ["a", "bc"]);
         for cut in 0..good.len() {
@@ -425,9 +460,21 @@ mod tests {
         }
         let absurd = [&u32::MAX.to_le_bytes()[..], b"abc"].concat();
         assert!(Strings::new(&absurd).is_none());
-        let descending = [&2u32.to_le_bytes()[..], &3u32.to_le_bytes(), &1u32.to_le_bytes(), b"abc"].concat();
+        let descending = [
+            &2u32.to_le_bytes()[..],
+            &3u32.to_le_bytes(),
+            &1u32.to_le_bytes(),
+            b"abc",
+        ]
+        .concat();
         assert!(Strings::new(&descending).is_none());
-        let split_char = [&2u32.to_le_bytes()[..], &1u32.to_le_bytes(), &2u32.to_le_bytes(), "é".as_bytes()].concat();
+        let split_char = [
+            &2u32.to_le_bytes()[..],
+            &1u32.to_le_bytes(),
+            &2u32.to_le_bytes(),
+            "é".as_bytes(),
+        ]
+        .concat();
         assert!(Strings::new(&split_char).is_none());
     }
 }

@@ -41,7 +41,11 @@ impl Entity {
     /// From bytes that were encoded by this view before.
     pub(crate) fn of_bytes(view: &Arc<ViewState>, bytes: &[u8]) -> Self {
         let prefix = view.hash_key.prefix(view.id, bytes);
-        Entity { view: view.clone(), prefix, bytes: bytes.into() }
+        Entity {
+            view: view.clone(),
+            prefix,
+            bytes: bytes.into(),
+        }
     }
 
     pub(crate) fn prefix(&self) -> &Prefix {
@@ -59,7 +63,8 @@ impl Entity {
 
     /// Its columns, in the order of the key.
     pub fn to_values(&self) -> Vec<Value> {
-        entity::decode(&self.view.contract(), &self.bytes).expect("an entity was encoded by its view")
+        entity::decode(&self.view.contract(), &self.bytes)
+            .expect("an entity was encoded by its view")
     }
 }
 

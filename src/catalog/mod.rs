@@ -8,5 +8,5 @@ mod state;
 mod view;
 
 pub use entity::Entity;
-pub(crate) use state::{Catalog, ViewState};
+pub(crate) use state::{Catalog, Opened, ViewState};
 pub use view::View;

@@ -9,17 +9,31 @@ use crate::time::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// All views of a store, by namespace and name.
 pub(crate) struct Catalog {
     pub(crate) hash_key: HashKey,
+    pub(crate) opened: Opened,
     views: RwLock<BTreeMap<(String, String), Arc<ViewState>>>,
+}
+
+/// Tells the open stores of a process apart. The hash key does not: a copy of a store has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opened(u64);
+
+impl Opened {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Opened(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// One view of a store: its present contract, and what moves with its rows.
 pub(crate) struct ViewState {
     pub(crate) id: ViewId,
     pub(crate) hash_key: HashKey,
+    pub(crate) opened: Opened,
     contract: RwLock<Arc<Contract>>,
     moving: Mutex<Moving>,
     fences: RwLock<HashMap<Prefix, Fence>>,
@@ -34,10 +48,11 @@ struct Moving {
 }
 
 impl ViewState {
-    pub(crate) fn new(contract: Contract, hash_key: HashKey) -> Self {
+    pub(crate) fn new(contract: Contract, hash_key: HashKey, opened: Opened) -> Self {
         ViewState {
             id: contract.id(),
             hash_key,
+            opened,
             contract: RwLock::new(Arc::new(contract)),
             moving: Mutex::default(),
             fences: RwLock::default(),
@@ -79,15 +94,24 @@ impl ViewState {
 
     /// Where the floor would stand now, if that is ahead of where it stands.
     pub(crate) fn floor_due(&self, now: Timestamp) -> Option<Timestamp> {
-        let Retention::Window(window) = self.contract.read().time().history else { return None };
-        let Moving { newest_accepted, floor } = *self.moving.lock();
+        let Retention::Window(window) = self.contract.read().time().history else {
+            return None;
+        };
+        let Moving {
+            newest_accepted,
+            floor,
+        } = *self.moving.lock();
         let due = newest_accepted?.min(now).saturating_sub(window);
         (Some(due) > floor).then_some(due)
     }
 
     pub(crate) fn fence(&self, prefix: &Prefix) -> Option<Fence> {
         let fences = self.fences.read();
-        if fences.is_empty() { None } else { fences.get(prefix).cloned() }
+        if fences.is_empty() {
+            None
+        } else {
+            fences.get(prefix).cloned()
+        }
     }
 
     /// Joins a fence with what is known: the larger of each.
@@ -109,18 +133,28 @@ impl ViewState {
 
 impl Catalog {
     pub(crate) fn new(hash_key: HashKey) -> Self {
-        Catalog { hash_key, views: RwLock::default() }
+        Catalog {
+            hash_key,
+            opened: Opened::next(),
+            views: RwLock::default(),
+        }
     }
 
     pub(crate) fn insert(&self, contract: Contract) -> Arc<ViewState> {
-        let name = (contract.namespace().to_string(), contract.name().to_string());
-        let state = Arc::new(ViewState::new(contract, self.hash_key));
+        let name = (
+            contract.namespace().to_string(),
+            contract.name().to_string(),
+        );
+        let state = Arc::new(ViewState::new(contract, self.hash_key, self.opened));
         self.views.write().insert(name, state.clone());
         state
     }
 
     pub(crate) fn find(&self, namespace: &str, name: &str) -> Option<Arc<ViewState>> {
-        self.views.read().get(&(namespace.to_string(), name.to_string())).cloned()
+        self.views
+            .read()
+            .get(&(namespace.to_string(), name.to_string()))
+            .cloned()
     }
 
     /// The view of this name.
@@ -132,7 +166,10 @@ impl Catalog {
             return Ok(state);
         }
         let views = self.views.read();
-        let here = views.keys().filter(|(space, _)| space == namespace).map(|(_, n)| n.as_str());
+        let here = views
+            .keys()
+            .filter(|(space, _)| space == namespace)
+            .map(|(_, n)| n.as_str());
         let hint = match views.keys().find(|(_, other)| other == name) {
             Some((space, _)) => format!("; namespace {space:?} has one"),
             None => did_you_mean(name, here),
@@ -150,6 +187,10 @@ impl Catalog {
     }
 
     pub(crate) fn by_id(&self, id: ViewId) -> Option<Arc<ViewState>> {
-        self.views.read().values().find(|state| state.id == id).cloned()
+        self.views
+            .read()
+            .values()
+            .find(|state| state.id == id)
+            .cloned()
     }
 }

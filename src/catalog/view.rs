@@ -1,9 +1,9 @@
 //! A prepared view.
 
 use super::entity::Entity;
-use super::state::ViewState;
+use super::state::{Opened, ViewState};
 use crate::error::{Error, Result};
-use crate::query::{TypedFeature, Typed};
+use crate::query::{Typed, TypedFeature};
 use crate::schema::Contract;
 use crate::value::Value;
 use std::fmt;
@@ -21,7 +21,10 @@ pub struct View {
 
 impl View {
     pub(crate) fn of(state: Arc<ViewState>) -> Self {
-        View { contract: state.contract(), state }
+        View {
+            contract: state.contract(),
+            state,
+        }
     }
 
     /// What the view promises.
@@ -58,6 +61,17 @@ impl View {
         TypedFeature::new(&self.contract, name)
     }
 
+    /// Refuses the view in any store but the one that it was taken from.
+    pub(crate) fn belongs_to(&self, opened: Opened) -> Result<()> {
+        if self.state.opened == opened {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "view {:?} was taken from another store; take it from the store it is used with",
+            self.name()
+        )))
+    }
+
     pub(crate) fn owns(&self, entity: &Entity) -> Result<()> {
         if Arc::ptr_eq(&self.state, entity.view()) {
             return Ok(());
@@ -72,6 +86,12 @@ impl View {
 
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "View({}.{} v{})", self.namespace(), self.name(), self.contract.version())
+        write!(
+            f,
+            "View({}.{} v{})",
+            self.namespace(),
+            self.name(),
+            self.contract.version()
+        )
     }
 }

@@ -170,7 +170,9 @@ pub(crate) fn decode_contract(value: &[u8]) -> Result<Contract> {
     let mut reader = Reader::new(WHAT, value);
     let format = reader.u8()?;
     if format != FORMAT {
-        return Err(reader.corrupt(format_args!("it is of format {format}, this build reads {FORMAT}")));
+        return Err(reader.corrupt(format_args!(
+            "it is of format {format}, this build reads {FORMAT}"
+        )));
     }
     let (id, version) = (ViewId(reader.u32()?), reader.u32()?);
     let namespace = reader.short_str()?.to_string();
@@ -178,7 +180,10 @@ pub(crate) fn decode_contract(value: &[u8]) -> Result<Contract> {
     let mut key = Vec::new();
     for _ in 0..reader.u8()? {
         let name = reader.short_str()?.to_string();
-        key.push(KeyColumn { name, ty: decode_type(&mut reader)? });
+        key.push(KeyColumn {
+            name,
+            ty: decode_type(&mut reader)?,
+        });
     }
     let mut features = Vec::new();
     for place in 1..=reader.u16()? {
@@ -200,7 +205,9 @@ fn decode_type(reader: &mut Reader<'_>) -> Result<Type> {
 fn decode_feature(reader: &mut Reader<'_>, place: u16, version: u32) -> Result<Feature> {
     let (id, since) = (reader.u16()?, reader.u32()?);
     if id != place || since == 0 || since > version {
-        return Err(reader.corrupt(format_args!("feature {id} of version {since} at place {place}")));
+        return Err(reader.corrupt(format_args!(
+            "feature {id} of version {since} at place {place}"
+        )));
     }
     let name = reader.short_str()?.to_string();
     let birth = reader.short_str()?.to_string();
@@ -211,8 +218,18 @@ fn decode_feature(reader: &mut Reader<'_>, place: u16, version: u32) -> Result<F
     }
     let was = (birth != name).then_some(birth);
     let (nullable, finite) = (flags & 1 != 0, flags & 2 != 0);
-    let definition = FeatureDefinition { name, was, ty, nullable, finite };
-    Ok(Feature { id: FeatureId(id), since, definition })
+    let definition = FeatureDefinition {
+        name,
+        was,
+        ty,
+        nullable,
+        finite,
+    };
+    Ok(Feature {
+        id: FeatureId(id),
+        since,
+        definition,
+    })
 }
 
 fn decode_time(reader: &mut Reader<'_>) -> Result<TimePolicy> {
@@ -230,7 +247,12 @@ fn decode_time(reader: &mut Reader<'_>) -> Result<TimePolicy> {
     };
     let history = span(reader)?.map_or(Retention::Forever, Retention::Window);
     let max_skew = span(reader)?.map_or(MaxSkew::Forever, MaxSkew::Within);
-    Ok(TimePolicy { ttl, on_expiry, history, max_skew })
+    Ok(TimePolicy {
+        ttl,
+        on_expiry,
+        history,
+        max_skew,
+    })
 }
 
 #[cfg(test)]
@@ -244,7 +266,12 @@ pub(crate) mod tests {
             .key("origin", Type::String)
             .key("terminal", Type::I32)
             .feature("temp", Type::F64)
-            .define(FeatureDefinition::new("gust", Type::F64).nullable().finite().was("squall"))
+            .define(
+                FeatureDefinition::new("gust", Type::F64)
+                    .nullable()
+                    .finite()
+                    .was("squall"),
+            )
             .feature("embedding", Type::Vector(3))
             .ttl(Span::hours(3))
             .history(Retention::Window(Span::days(30)))
@@ -287,7 +314,10 @@ pub(crate) mod tests {
             (IDENTITY_KEY.to_vec(), CatalogKey::Identity),
             (NEXT_VIEW_KEY.to_vec(), CatalogKey::NextView),
             (view_key(ViewId(3)).to_vec(), CatalogKey::View(ViewId(3))),
-            (newest_key(ViewId(3)).to_vec(), CatalogKey::Newest(ViewId(3))),
+            (
+                newest_key(ViewId(3)).to_vec(),
+                CatalogKey::Newest(ViewId(3)),
+            ),
             (floor_key(ViewId(3)).to_vec(), CatalogKey::Floor(ViewId(3))),
             (fence_key(&prefix), CatalogKey::Fence(prefix)),
         ] {

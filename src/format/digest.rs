@@ -46,7 +46,9 @@ pub(crate) fn content(contract: &Contract, body: &Body<'_>) -> Result<ContentDig
     let mut canonical = Vec::with_capacity(256);
     let mut spoken = 0;
     for id in &contract.by_birth_name {
-        let Some(slot) = body.find(*id)? else { continue };
+        let Some(slot) = body.find(*id)? else {
+            continue;
+        };
         let feature = &contract.features[id.place()];
         let name = feature.definition.birth_name();
         canonical.push(name.len() as u8);
@@ -70,7 +72,9 @@ pub(crate) fn content(contract: &Contract, body: &Body<'_>) -> Result<ContentDig
         )));
     }
     let hash = blake3::hash(&canonical);
-    Ok(ContentDigest(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes")))
+    Ok(ContentDigest(
+        *hash.as_bytes().first_chunk().expect("a hash has 32 bytes"),
+    ))
 }
 
 fn canonical_value(value: &ValueRef<'_>, out: &mut Vec<u8>) {

@@ -100,7 +100,9 @@ pub(crate) fn decode(contract: &Contract, mut bytes: &[u8]) -> Result<Vec<Value>
     }
     if !bytes.is_empty() {
         let name = contract.name();
-        return Err(Error::corrupt(format!("a stored entity of view {name:?} is too long")));
+        return Err(Error::corrupt(format!(
+            "a stored entity of view {name:?} is too long"
+        )));
     }
     Ok(columns)
 }
@@ -166,12 +168,25 @@ mod tests {
     type Columns = (String, Vec<u8>, i32, i64, bool);
 
     fn columns() -> impl Strategy<Value = Columns> {
-        let bytes = prop::collection::vec(prop_oneof![Just(0), Just(1), Just(255), any::<u8>()], 0..6);
-        ("[\\x00ab]{0,4}", bytes, any::<i32>(), any::<i64>(), any::<bool>())
+        let bytes =
+            prop::collection::vec(prop_oneof![Just(0), Just(1), Just(255), any::<u8>()], 0..6);
+        (
+            "[\\x00ab]{0,4}",
+            bytes,
+            any::<i32>(),
+            any::<i64>(),
+            any::<bool>(),
+        )
     }
 
     fn encoded((s, b, n, t, f): Columns) -> Vec<u8> {
-        let values = [s.into(), b.into(), n.into(), Timestamp::from_micros(t).into(), f.into()];
+        let values = [
+            s.into(),
+            b.into(),
+            n.into(),
+            Timestamp::from_micros(t).into(),
+            f.into(),
+        ];
         let mut out = Vec::new();
         encode(&contract(), &values, &mut out).unwrap();
         out
@@ -206,7 +221,9 @@ mod tests {
     #[test]
     fn a_wrong_column_says_which() {
         let refused = |values: &[Value], why: &str| {
-            let error = encode(&contract(), values, &mut Vec::new()).unwrap_err().to_string();
+            let error = encode(&contract(), values, &mut Vec::new())
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(why), "{error}");
         };
         refused(&[], "has 5 columns, 0 were given");
@@ -215,7 +232,10 @@ mod tests {
         for (at, column) in ["s", "b", "n", "t", "f"].iter().enumerate() {
             let mut values = good.clone();
             values[at] = Value::Null;
-            refused(&values, &format!("entity column {column:?} of view \"v\" expects"));
+            refused(
+                &values,
+                &format!("entity column {column:?} of view \"v\" expects"),
+            );
         }
         let mut long = good.clone();
         long[0] = "x".repeat(2_000).into();

@@ -42,7 +42,12 @@ fn contract() -> Contract {
         .feature("small", Type::I32)
         .feature("large", Type::I64)
         .feature("single", Type::F32)
-        .define(FeatureDefinition::new("gust", Type::F64).nullable().finite().was("squall"))
+        .define(
+            FeatureDefinition::new("gust", Type::F64)
+                .nullable()
+                .finite()
+                .was("squall"),
+        )
         .feature("text", Type::String)
         .feature("blob", Type::Bytes)
         .feature("seen", Type::Timestamp)
@@ -54,7 +59,10 @@ fn contract() -> Contract {
         .on_expiry(OnExpiry::Stale)
         .history(Retention::Window(Span::days(30)))
         .max_skew(MaxSkew::Within(Span::minutes(10)));
-    Contract::first(ViewId(7), view.build().expect("the definition is well-formed"))
+    Contract::first(
+        ViewId(7),
+        view.build().expect("the definition is well-formed"),
+    )
 }
 
 fn columns() -> Vec<Value> {
@@ -87,7 +95,10 @@ fn every_value() -> Vec<(&'static str, Value)> {
         ("embedding", vec![1.5f32, f32::NAN].into()),
         ("counts", vec![1i64, -1].into()),
         ("shares", vec![0.5f64, f64::NAN].into()),
-        ("words", vec!["a".to_string(), String::new(), "bc".into()].into()),
+        (
+            "words",
+            vec!["a".to_string(), String::new(), "bc".into()].into(),
+        ),
     ]
 }
 
@@ -133,23 +144,46 @@ fn history_keys() -> Vec<(String, Vec<u8>)> {
     vec![
         key("put", Stamp::new(at(0), at(0), Op::Put, digest(0))),
         key("patch", Stamp::new(at(-1), at(1), Op::Patch, digest(0xab))),
-        key("delete", Stamp::new(at(1), at(-1), Op::Delete, digest(0xff))),
-        key("earliest", Stamp::new(Timestamp::MIN, Timestamp::MIN, Op::Put, digest(0))),
-        key("latest", Stamp::new(Timestamp::MAX, Timestamp::MAX, Op::Delete, digest(0xff))),
+        key(
+            "delete",
+            Stamp::new(at(1), at(-1), Op::Delete, digest(0xff)),
+        ),
+        key(
+            "earliest",
+            Stamp::new(Timestamp::MIN, Timestamp::MIN, Op::Put, digest(0)),
+        ),
+        key(
+            "latest",
+            Stamp::new(Timestamp::MAX, Timestamp::MAX, Op::Delete, digest(0xff)),
+        ),
     ]
 }
 
 fn history_rows() -> Vec<(String, Vec<u8>)> {
     let row = |name: &str, op, features: &[(&str, Value)]| {
-        (format!("history-row {name}"), version(60, 61, op, features).1)
+        (
+            format!("history-row {name}"),
+            version(60, 61, op, features).1,
+        )
     };
     vec![
         row("put", Op::Put, &every_value()),
         row("put nothing", Op::Put, &[]),
-        row("patch", Op::Patch, &[("small", Value::I32(5)), ("words", Value::ListString(vec![]))]),
+        row(
+            "patch",
+            Op::Patch,
+            &[
+                ("small", Value::I32(5)),
+                ("words", Value::ListString(vec![])),
+            ],
+        ),
         row("delete", Op::Delete, &[]),
         row("null", Op::Put, &[("squall", Value::Null)]),
-        row("wide", Op::Put, &[("text", "a".repeat(70_000).into()), ("flag", false.into())]),
+        row(
+            "wide",
+            Op::Put,
+            &[("text", "a".repeat(70_000).into()), ("flag", false.into())],
+        ),
     ]
 }
 
@@ -189,7 +223,9 @@ fn latest_row(
             .map(|(place, (name, _))| (contract.find(name).expect("the view has it").id(), *place))
             .collect();
         places.sort();
-        places.iter().for_each(|(_, place)| bytes.extend((*place as u16).to_le_bytes()));
+        places
+            .iter()
+            .for_each(|(_, place)| bytes.extend((*place as u16).to_le_bytes()));
     }
     checksum::seal(&prefix(), &mut bytes, 0);
     bytes
@@ -204,7 +240,10 @@ fn latest_rows() -> Vec<(String, Vec<u8>)> {
     let small = |n| [("small", Value::I32(n))];
     let first = [("small", Value::I32(1)), ("flag", true.into())];
     let last = [("squall", Value::Null), ("large", Value::I64(3))];
-    let wide = [("text", Value::from("a".repeat(70_000))), ("small", Value::I32(1))];
+    let wide = [
+        ("text", Value::from("a".repeat(70_000))),
+        ("small", Value::I32(1)),
+    ];
     // The first Put names one feature that the first Patch took from it.
     let floor = (stamp(60, 60, Op::Put, &first), &first[1..]);
     let first_patch = (stamp(61, 61, Op::Patch, &small(2)), &small(2)[..]);
@@ -213,13 +252,22 @@ fn latest_rows() -> Vec<(String, Vec<u8>)> {
     let one_patch = (stamp(60, 60, Op::Patch, &small(1)), &small(1)[..]);
     let delete = (stamp(60, 60, Op::Delete, &[]), &[][..]);
     vec![
-        ("latest-row one put".into(), latest_row(Some(70), Some(one_put), &[])),
+        (
+            "latest-row one put".into(),
+            latest_row(Some(70), Some(one_put), &[]),
+        ),
         row("put", Op::Put, &every_value()),
-        ("latest-row patch".into(), latest_row(None, None, &[one_patch])),
+        (
+            "latest-row patch".into(),
+            latest_row(None, None, &[one_patch]),
+        ),
         row("delete", Op::Delete, &[]),
         row("null", Op::Put, &[("squall", Value::Null)]),
         row("wide", Op::Put, &wide),
-        ("latest-row nothing due".into(), latest_row(Some(60), None, &[])),
+        (
+            "latest-row nothing due".into(),
+            latest_row(Some(60), None, &[]),
+        ),
         (
             "latest-row stamped".into(),
             latest_row(Some(90), Some(floor), &[first_patch, last_patch]),
@@ -251,7 +299,11 @@ fn digests() -> Vec<(String, Vec<u8>)> {
 
 fn set_digest() -> SetDigest {
     let mut set = SetDigest::default();
-    for (et, op, digest) in [(1, Op::Put, 1), (2, Op::Patch, 2), (i64::MIN, Op::Delete, 3)] {
+    for (et, op, digest) in [
+        (1, Op::Put, 1),
+        (2, Op::Patch, 2),
+        (i64::MIN, Op::Delete, 3),
+    ] {
         let digest = ContentDigest([digest; 16]);
         let stamp = Stamp::new(at(et), at(et), op, digest);
         set.add(&contract(), &entity_bytes(), &stamp, op, digest);
@@ -270,7 +322,11 @@ fn records() -> Vec<(String, Vec<u8>)> {
         floor: floor.map(at),
         entity: entity_bytes(),
     };
-    let origin = Origin { source: "events".into(), partition: "0".into(), offset: 7 };
+    let origin = Origin {
+        source: "events".into(),
+        partition: "0".into(),
+        offset: 7,
+    };
     let entry = |origin| QuarantineEntry {
         reason: "feature \"gust\" expects f64".into(),
         set_aside_at: at(60),
@@ -278,31 +334,68 @@ fn records() -> Vec<(String, Vec<u8>)> {
         origin,
     };
     let (from_log, from_nowhere) = (entry(Some(origin)), entry(None));
-    let marker = Marker { store_id: *b"an id of a store", hash_key: HASH_KEY };
+    let marker = Marker {
+        store_id: *b"an id of a store",
+        hash_key: HASH_KEY,
+    };
     let set = set_digest();
     vec![
         ("entity".into(), entity_bytes()),
         ("prefix".into(), prefix().to_vec()),
-        ("catalog-key identity".into(), catalog::IDENTITY_KEY.to_vec()),
-        ("catalog-key next view".into(), catalog::NEXT_VIEW_KEY.to_vec()),
-        ("catalog-key view".into(), catalog::view_key(ViewId(7)).to_vec()),
-        ("catalog-key newest".into(), catalog::newest_key(ViewId(7)).to_vec()),
-        ("catalog-key floor".into(), catalog::floor_key(ViewId(7)).to_vec()),
+        (
+            "catalog-key identity".into(),
+            catalog::IDENTITY_KEY.to_vec(),
+        ),
+        (
+            "catalog-key next view".into(),
+            catalog::NEXT_VIEW_KEY.to_vec(),
+        ),
+        (
+            "catalog-key view".into(),
+            catalog::view_key(ViewId(7)).to_vec(),
+        ),
+        (
+            "catalog-key newest".into(),
+            catalog::newest_key(ViewId(7)).to_vec(),
+        ),
+        (
+            "catalog-key floor".into(),
+            catalog::floor_key(ViewId(7)).to_vec(),
+        ),
         ("catalog-key fence".into(), catalog::fence_key(&prefix())),
-        written("contract", &|out| catalog::encode_contract(&contract(), out)),
-        written("floor without horizon", &|out| catalog::encode_floor(at(-1), None, out)),
-        written("floor", &|out| catalog::encode_floor(at(60), Some(at(50)), out)),
-        written("fence without floor", &|out| catalog::encode_fence(&fence(None), out)),
+        written("contract", &|out| {
+            catalog::encode_contract(&contract(), out)
+        }),
+        written("floor without horizon", &|out| {
+            catalog::encode_floor(at(-1), None, out)
+        }),
+        written("floor", &|out| {
+            catalog::encode_floor(at(60), Some(at(50)), out)
+        }),
+        written("fence without floor", &|out| {
+            catalog::encode_fence(&fence(None), out)
+        }),
         written("fence", &|out| catalog::encode_fence(&fence(Some(50)), out)),
         ("marker".into(), marker.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),
-        ("quarantine-key of a place in a log".into(), from_log.identity().to_vec()),
-        ("quarantine-key of raw bytes".into(), from_nowhere.identity().to_vec()),
-        ("set-digest".into(), [&set.hash.to_be_bytes()[..], &set.count.to_le_bytes()].concat()),
+        (
+            "quarantine-key of a place in a log".into(),
+            from_log.identity().to_vec(),
+        ),
+        (
+            "quarantine-key of raw bytes".into(),
+            from_nowhere.identity().to_vec(),
+        ),
+        (
+            "set-digest".into(),
+            [&set.hash.to_be_bytes()[..], &set.count.to_le_bytes()].concat(),
+        ),
         ("set-digest of nothing".into(), vec![0; 24]),
         written("checksum of nothing", &|out| checksum::seal(b"", out, 0)),
-        written("checksum of a key", &|out| checksum::seal(b"123456789", out, 0)),
+        written("checksum of a key", &|out| {
+            checksum::seal(b"123456789", out, 0)
+        }),
         written("checksum of a key and a value", &|out| {
             out.extend(b"56789");
             checksum::seal(b"1234", out, 0);
@@ -311,7 +404,14 @@ fn records() -> Vec<(String, Vec<u8>)> {
 }
 
 fn cases() -> Vec<(String, Vec<u8>)> {
-    [history_keys(), history_rows(), latest_rows(), digests(), records()].concat()
+    [
+        history_keys(),
+        history_rows(),
+        latest_rows(),
+        digests(),
+        records(),
+    ]
+    .concat()
 }
 
 const RUN: usize = 64;
@@ -335,10 +435,15 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Vec<u8> {
     let byte = |text: &str| u8::from_str_radix(text, 16).expect("two hex digits");
-    let bytes = text.split_whitespace().flat_map(|piece| match piece.split_once('*') {
-        Some((text, times)) => vec![byte(text); times.parse().expect("a count")],
-        None => (0..piece.len()).step_by(2).map(|at| byte(&piece[at..at + 2])).collect(),
-    });
+    let bytes = text
+        .split_whitespace()
+        .flat_map(|piece| match piece.split_once('*') {
+            Some((text, times)) => vec![byte(text); times.parse().expect("a count")],
+            None => (0..piece.len())
+                .step_by(2)
+                .map(|at| byte(&piece[at..at + 2]))
+                .collect(),
+        });
     bytes.collect()
 }
 
@@ -354,9 +459,17 @@ fn a_set_digest_is_a_sum_over_hashes() {
         let names = b"\x04acme\x07weather";
         let bytes = [names, &length[..], &entity, &et, &et, &[op], &[digest; 16]].concat();
         let hash = blake3::hash(&bytes);
-        sum = sum.wrapping_add(u128::from_be_bytes(hash.as_bytes()[..16].try_into().expect("16")));
+        sum = sum.wrapping_add(u128::from_be_bytes(
+            hash.as_bytes()[..16].try_into().expect("16"),
+        ));
     }
-    assert_eq!(set_digest(), SetDigest { hash: sum, count: 3 });
+    assert_eq!(
+        set_digest(),
+        SetDigest {
+            hash: sum,
+            count: 3
+        }
+    );
 }
 
 /// Hurt if it breaks: the same as below. The vector is that of the reference implementation.
@@ -370,7 +483,10 @@ fn the_entity_hash_is_sip_hash_2_4_with_128_bits() {
 /// Hurt if it breaks: everybody who has a store on disk and takes the next release.
 #[test]
 fn what_is_written_never_changes() {
-    let golden: Vec<&str> = GOLDEN.lines().filter(|line| !line.starts_with('#')).collect();
+    let golden: Vec<&str> = GOLDEN
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
     let line_of = |(name, bytes): (String, Vec<u8>)| {
         let said = meaning(&name, &bytes).expect("we read what we write");
         format!("{name} | {} | {said}", hex(&bytes))
@@ -399,14 +515,23 @@ fn what_is_written_never_changes() {
 fn what_was_written_is_read_for_ever() {
     let mut names = std::collections::BTreeSet::new();
     for line in GOLDEN.lines().filter(|line| !line.starts_with('#')) {
-        let [name, bytes, said]: [&str; 3] =
-            line.splitn(3, " | ").collect::<Vec<_>>().try_into().expect("name | bytes | meaning");
+        let [name, bytes, said]: [&str; 3] = line
+            .splitn(3, " | ")
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("name | bytes | meaning");
         let bytes = unhex(bytes);
         assert_eq!(meaning(name, &bytes).expect("it is whole"), said, "{name}");
         assert!(names.insert(name), "two cases are called {name:?}");
     }
     let contract_bytes = |line: &&str| line.starts_with("contract |");
-    let line = GOLDEN.lines().find(contract_bytes).expect("there is a contract");
+    let line = GOLDEN
+        .lines()
+        .find(contract_bytes)
+        .expect("there is a contract");
     let bytes = unhex(line.split(" | ").nth(1).expect("it has bytes"));
-    assert_eq!(catalog::decode_contract(&bytes).expect("it is whole"), contract());
+    assert_eq!(
+        catalog::decode_contract(&bytes).expect("it is whole"),
+        contract()
+    );
 }

@@ -74,7 +74,11 @@ const DIGEST_BITS: u32 = 126;
 impl Stamp {
     pub(crate) fn new(et: Timestamp, rec: Timestamp, op: Op, digest: ContentDigest) -> Self {
         let digest = u128::from_be_bytes(digest.0) >> 2;
-        Stamp { et, rec, last: u128::from(op.rank()) << DIGEST_BITS | digest }
+        Stamp {
+            et,
+            rec,
+            last: u128::from(op.rank()) << DIGEST_BITS | digest,
+        }
     }
 
     /// What the version does; none when the bits are no op's.
@@ -166,7 +170,11 @@ pub(crate) mod tests {
 
     #[test]
     fn a_key_of_no_op_is_refused() {
-        let stamp = Stamp { et: Timestamp::MIN, rec: Timestamp::MIN, last: 7 };
+        let stamp = Stamp {
+            et: Timestamp::MIN,
+            rec: Timestamp::MIN,
+            last: 7,
+        };
         assert!(split_history(&history(&[0; 20], &stamp)).is_err());
     }
 }

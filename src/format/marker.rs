@@ -53,7 +53,8 @@ impl Marker {
                  damaged: restore it from a backup",
             )
         })?;
-        let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
+        let number =
+            |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
         let (format, reads) = (number(16), number(20));
         if !STORE_FORMATS_READ.contains(&reads) {
             return Err(Error::new(
@@ -67,7 +68,8 @@ impl Marker {
                 ),
             ));
         }
-        let damaged = || Error::corrupt("the marker of the store is damaged: restore it from a backup");
+        let damaged =
+            || Error::corrupt("the marker of the store is damaged: restore it from a backup");
         if bytes.len() != SIZE {
             return Err(damaged());
         }
@@ -83,7 +85,10 @@ impl Marker {
 mod tests {
     use super::*;
 
-    const MARKER: Marker = Marker { store_id: [3; 16], hash_key: HashKey([5; 16]) };
+    const MARKER: Marker = Marker {
+        store_id: [3; 16],
+        hash_key: HashKey([5; 16]),
+    };
 
     #[test]
     fn a_marker_survives_and_every_damage_is_an_error() {
@@ -108,7 +113,10 @@ mod tests {
             let error = Marker::decode(bytes).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::UnsupportedFormat);
             let text = error.to_string();
-            assert!(text.contains("written by format 3") && text.contains("this build reads 1 to 1"), "{text}");
+            assert!(
+                text.contains("written by format 3") && text.contains("this build reads 1 to 1"),
+                "{text}"
+            );
         }
     }
 }

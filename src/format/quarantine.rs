@@ -83,19 +83,30 @@ impl QuarantineEntry {
         let mut reader = Reader::new(WHAT, value);
         let (format, one) = (reader.u8()?, reader.u8()?);
         if format != FORMAT || one != 1 {
-            return Err(reader.corrupt(format_args!("it is of format {format}, this build reads {FORMAT}")));
+            return Err(reader.corrupt(format_args!(
+                "it is of format {format}, this build reads {FORMAT}"
+            )));
         }
         let set_aside_at = Timestamp::from_micros(reader.i64()?);
         let reason = text(&mut reader)?;
         let raw = reader.long_bytes()?.to_vec();
         let origin = if reader.flag()? {
             let (source, partition) = (text(&mut reader)?, text(&mut reader)?);
-            Some(Origin { source, partition, offset: reader.u64()? })
+            Some(Origin {
+                source,
+                partition,
+                offset: reader.u64()?,
+            })
         } else {
             None
         };
         reader.end()?;
-        Ok(QuarantineEntry { reason, set_aside_at, raw, origin })
+        Ok(QuarantineEntry {
+            reason,
+            set_aside_at,
+            raw,
+            origin,
+        })
     }
 }
 
@@ -115,13 +126,23 @@ pub(crate) mod tests {
             reason: "feature \"temp\" expects f64, found string".into(),
             set_aside_at: Timestamp::from_secs(1),
             raw: b"{\"view\":\"weather\"}".to_vec(),
-            origin: Some(Origin { source: "log".into(), partition: "0".into(), offset: 7 }),
+            origin: Some(Origin {
+                source: "log".into(),
+                partition: "0".into(),
+                offset: 7,
+            }),
         }
     }
 
     #[test]
     fn an_entry_survives_and_every_cut_of_it_is_refused() {
-        for entry in [sample(), QuarantineEntry { origin: None, ..sample() }] {
+        for entry in [
+            sample(),
+            QuarantineEntry {
+                origin: None,
+                ..sample()
+            },
+        ] {
             let mut bytes = Vec::new();
             entry.encode(&mut bytes);
             assert_eq!(QuarantineEntry::decode(&bytes).unwrap(), entry);
@@ -134,13 +155,30 @@ pub(crate) mod tests {
     #[test]
     fn identity_is_the_place_in_the_log_or_else_the_raw_bytes() {
         let entry = sample();
-        let again = QuarantineEntry { reason: "other".into(), raw: b"other".to_vec(), ..sample() };
+        let again = QuarantineEntry {
+            reason: "other".into(),
+            raw: b"other".to_vec(),
+            ..sample()
+        };
         assert_eq!(entry.identity(), again.identity());
-        let raw = QuarantineEntry { origin: None, ..sample() };
+        let raw = QuarantineEntry {
+            origin: None,
+            ..sample()
+        };
         assert_ne!(entry.identity(), raw.identity());
-        let later = QuarantineEntry { set_aside_at: Timestamp::MAX, ..raw.clone() };
+        let later = QuarantineEntry {
+            set_aside_at: Timestamp::MAX,
+            ..raw.clone()
+        };
         assert_eq!(raw.identity(), later.identity());
-        assert_ne!(raw.identity(), QuarantineEntry { raw: b"x".to_vec(), ..raw }.identity());
+        assert_ne!(
+            raw.identity(),
+            QuarantineEntry {
+                raw: b"x".to_vec(),
+                ..raw
+            }
+            .identity()
+        );
     }
 
     proptest! {

@@ -18,10 +18,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self, n: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(n)
-            .ok_or_else(|| self.corrupt(format_args!("{n} bytes expected, {} left", self.rest.len())))?;
+        let (taken, rest) = self.rest.split_at_checked(n).ok_or_else(|| {
+            self.corrupt(format_args!("{n} bytes expected, {} left", self.rest.len()))
+        })?;
         self.rest = rest;
         Ok(taken)
     }
@@ -61,7 +60,11 @@ impl<'a> Reader<'a> {
 
     /// A flag, and an i64 that is there if the flag is set.
     pub(crate) fn optional_i64(&mut self) -> Result<Option<i64>> {
-        Ok(if self.flag()? { Some(self.i64()?) } else { None })
+        Ok(if self.flag()? {
+            Some(self.i64()?)
+        } else {
+            None
+        })
     }
 
     /// A u32 length and as many bytes.

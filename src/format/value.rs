@@ -16,11 +16,19 @@ use crate::time::Timestamp;
 use crate::value::{Elements, Strings, Type, Value, ValueRef};
 
 fn one_nan_f32(v: f32) -> [u8; 4] {
-    if v.is_nan() { 0x7fc0_0000u32.to_le_bytes() } else { v.to_le_bytes() }
+    if v.is_nan() {
+        0x7fc0_0000u32.to_le_bytes()
+    } else {
+        v.to_le_bytes()
+    }
 }
 
 fn one_nan_f64(v: f64) -> [u8; 8] {
-    if v.is_nan() { 0x7ff8_0000_0000_0000u64.to_le_bytes() } else { v.to_le_bytes() }
+    if v.is_nan() {
+        0x7ff8_0000_0000_0000u64.to_le_bytes()
+    } else {
+        v.to_le_bytes()
+    }
 }
 
 /// Appends a value. Null appends nothing.
@@ -45,7 +53,8 @@ pub(crate) fn encode(value: &Value, out: &mut Vec<u8>) {
                 end += text.len() as u32;
                 out.extend(end.to_le_bytes());
             }
-            v.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
+            v.iter()
+                .for_each(|text| out.extend_from_slice(text.as_bytes()));
         }
     }
 }
@@ -68,7 +77,9 @@ pub(crate) fn decode(ty: Type, bytes: &[u8]) -> Option<ValueRef<'_>> {
             let micros = i64::from_le_bytes(bytes.try_into().ok()?);
             ValueRef::Timestamp(Timestamp::from_micros(micros))
         }
-        Type::Vector(n) => ValueRef::Vector(Elements::new(bytes).filter(|v| v.len() == n as usize)?),
+        Type::Vector(n) => {
+            ValueRef::Vector(Elements::new(bytes).filter(|v| v.len() == n as usize)?)
+        }
         Type::ListI64 => ValueRef::ListI64(Elements::new(bytes)?),
         Type::ListF64 => ValueRef::ListF64(Elements::new(bytes)?),
         Type::ListString => ValueRef::ListString(Strings::new(bytes)?),
@@ -82,7 +93,14 @@ pub(crate) mod tests {
 
     /// Any value of any type, with the odd ones more often than chance would have them.
     pub(crate) fn typed_value() -> impl Strategy<Value = (Type, Value)> {
-        let f64s = || prop_oneof![any::<f64>(), Just(f64::NAN), Just(-0.0), Just(f64::INFINITY)];
+        let f64s = || {
+            prop_oneof![
+                any::<f64>(),
+                Just(f64::NAN),
+                Just(-0.0),
+                Just(f64::INFINITY)
+            ]
+        };
         let f32s = || prop_oneof![any::<f32>(), Just(f32::NAN), Just(-0.0f32)];
         let text = || "\\PC{0,5}";
         prop_oneof![
@@ -126,9 +144,16 @@ pub(crate) mod tests {
     #[test]
     fn there_is_one_nan() {
         let mut bytes = Vec::new();
-        encode(&Value::F64(f64::from_bits(0xfff8_0000_0000_0001)), &mut bytes);
+        encode(
+            &Value::F64(f64::from_bits(0xfff8_0000_0000_0001)),
+            &mut bytes,
+        );
         encode(&Value::F32(f32::from_bits(0xffc0_0001)), &mut bytes);
-        let one = [&f64::NAN.to_bits().to_le_bytes()[..], &f32::NAN.to_bits().to_le_bytes()].concat();
+        let one = [
+            &f64::NAN.to_bits().to_le_bytes()[..],
+            &f32::NAN.to_bits().to_le_bytes(),
+        ]
+        .concat();
         assert_eq!(bytes, one);
     }
 }

@@ -1,6 +1,9 @@
 //! RocksDB's own checksums, all of them: data, index and filter blocks of every file.
 
-#![expect(unsafe_code, reason = "the crate has no safe call for rocksdb_verify_checksum")]
+#![expect(
+    unsafe_code,
+    reason = "the crate has no safe call for rocksdb_verify_checksum"
+)]
 
 use super::Kv;
 use crate::error::{Error, Result};
@@ -23,6 +26,8 @@ impl Kv {
             ffi::rocksdb_free(message.cast());
             text
         };
-        Err(Error::corrupt(format!("a file of the database is damaged: {text}; restore the store")))
+        Err(Error::corrupt(format!(
+            "a file of the database is damaged: {text}; restore the store"
+        )))
     }
 }

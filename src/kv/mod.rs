@@ -32,8 +32,12 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Family; 4] =
-        [Family::Catalog, Family::History, Family::Latest, Family::Quarantine];
+    pub(crate) const ALL: [Family; 4] = [
+        Family::Catalog,
+        Family::History,
+        Family::Latest,
+        Family::Quarantine,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -53,6 +57,8 @@ pub(crate) struct Kv {
 
 impl Kv {
     fn family(&self, family: Family) -> &ColumnFamily {
-        self.db.cf_handle(family.name()).expect("all families are declared at open")
+        self.db
+            .cf_handle(family.name())
+            .expect("all families are declared at open")
     }
 }

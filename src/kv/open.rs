@@ -19,12 +19,18 @@ impl Kv {
         let db = DB::open_cf_descriptors(&options::of_database(create)?, path, families)
             .map_err(|e| translate("opening the database", e))?;
         options::check_pinned(path)?;
-        Ok(Kv { db, point: ReadOptions::default() })
+        Ok(Kv {
+            db,
+            point: ReadOptions::default(),
+        })
     }
 
     /// Writes out what is in memory, so that the next open has no log to replay.
     pub(crate) fn flush(&self) -> Result<()> {
-        let families: Vec<_> = Family::ALL.iter().map(|family| self.family(*family)).collect();
+        let families: Vec<_> = Family::ALL
+            .iter()
+            .map(|family| self.family(*family))
+            .collect();
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|e| translate("flushing", e))
@@ -33,13 +39,16 @@ impl Kv {
     /// Compacts every family completely. For tests and benchmarks: it blocks until done.
     pub(crate) fn compact(&self) {
         for family in Family::ALL {
-            self.db.compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
+            self.db
+                .compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
         }
     }
 
     /// Makes everything written so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.db.flush_wal(true).map_err(|e| translate("syncing the log", e))
+        self.db
+            .flush_wal(true)
+            .map_err(|e| translate("syncing the log", e))
     }
 
     /// Stops background work. Flush first: afterwards a flush fails.

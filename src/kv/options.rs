@@ -72,7 +72,8 @@ pub(super) fn of_database(create: bool) -> Result<Options> {
 }
 
 pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result<Options> {
-    let mut options = from_text("memtable_protection_bytes_per_key=8;force_consistency_checks=true")?;
+    let mut options =
+        from_text("memtable_protection_bytes_per_key=8;force_consistency_checks=true")?;
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
@@ -107,14 +108,19 @@ pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result
 /// Checks that the database runs with the pinned options, as it wrote them down itself.
 pub(super) fn check_pinned(path: &Path) -> Result<()> {
     let io = |e: std::io::Error| {
-        Error::new(crate::error::ErrorKind::Io, "reading the database's OPTIONS file failed")
-            .caused_by(e)
+        Error::new(
+            crate::error::ErrorKind::Io,
+            "reading the database's OPTIONS file failed",
+        )
+        .caused_by(e)
     };
     let mut newest: Option<(u64, std::path::PathBuf)> = None;
     for entry in std::fs::read_dir(path).map_err(io)? {
         let entry = entry.map_err(io)?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|n| n.strip_prefix("OPTIONS-")?.parse().ok());
+        let number = name
+            .to_str()
+            .and_then(|n| n.strip_prefix("OPTIONS-")?.parse().ok());
         newest = newest.max(number.map(|number| (number, entry.path())));
     }
     let (_, file) = newest.ok_or_else(|| Error::corrupt("the database has no OPTIONS file"))?;
@@ -141,7 +147,10 @@ fn check_text(text: &str) -> Result<()> {
     };
     demand("[DBOptions]", &PINNED);
     for family in Family::ALL {
-        demand(&format!("[CFOptions \"{}\"]", family.name()), &PINNED_OF_FAMILY);
+        demand(
+            &format!("[CFOptions \"{}\"]", family.name()),
+            &PINNED_OF_FAMILY,
+        );
     }
     if missing.is_empty() {
         return Ok(());
@@ -168,13 +177,24 @@ mod tests {
         };
         let mut text = section("DBOptions", &PINNED);
         for family in Family::ALL {
-            text += &section(&format!("CFOptions \"{}\"", family.name()), &PINNED_OF_FAMILY);
+            text += &section(
+                &format!("CFOptions \"{}\"", family.name()),
+                &PINNED_OF_FAMILY,
+            );
         }
         check_text(&text).unwrap();
         let loose = text.replace("recycle_log_file_num=0", "recycle_log_file_num=4");
         let error = check_text(&loose).unwrap_err().to_string();
-        assert!(error.contains("recycle_log_file_num=0 in [DBOptions]"), "{error}");
-        let error = check_text(&text.replace("CFOptions \"latest\"", "x")).unwrap_err().to_string();
-        assert!(error.contains("force_consistency_checks=true in [CFOptions \"latest\"]"), "{error}");
+        assert!(
+            error.contains("recycle_log_file_num=0 in [DBOptions]"),
+            "{error}"
+        );
+        let error = check_text(&text.replace("CFOptions \"latest\"", "x"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("force_consistency_checks=true in [CFOptions \"latest\"]"),
+            "{error}"
+        );
     }
 }

@@ -15,7 +15,11 @@ pub(crate) struct KvBatch<'a> {
 
 impl Kv {
     pub(crate) fn batch(&self) -> KvBatch<'_> {
-        KvBatch { kv: self, batch: WriteBatch::default(), scratch: Vec::new() }
+        KvBatch {
+            kv: self,
+            batch: WriteBatch::default(),
+            scratch: Vec::new(),
+        }
     }
 }
 
@@ -25,7 +29,8 @@ impl KvBatch<'_> {
         self.scratch.clear();
         write(&mut self.scratch);
         checksum::seal(key, &mut self.scratch, 0);
-        self.batch.put_cf(self.kv.family(family), key, &self.scratch);
+        self.batch
+            .put_cf(self.kv.family(family), key, &self.scratch);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

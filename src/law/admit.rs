@@ -35,7 +35,9 @@ pub(crate) fn check_times(
     rec: Option<Timestamp>,
     appended: Timestamp,
 ) -> Result<()> {
-    let MaxSkew::Within(skew) = contract.time.max_skew else { return Ok(()) };
+    let MaxSkew::Within(skew) = contract.time.max_skew else {
+        return Ok(());
+    };
     let ahead = |what: &str, time: Timestamp, of: &str, limit: Timestamp| {
         let text = format!(
             "{what} {time} lies more than max_skew ({skew}) ahead of {of} {limit}; check the \
@@ -43,9 +45,8 @@ pub(crate) fn check_times(
         );
         Err(Error::new(ErrorKind::TooFarAhead, text))
     };
-    let is_ahead = |time: Timestamp, of: Timestamp| {
-        time.micros_since(of) > i128::from(skew.as_micros())
-    };
+    let is_ahead =
+        |time: Timestamp, of: Timestamp| time.micros_since(of) > i128::from(skew.as_micros());
     match rec {
         Some(rec) if is_ahead(rec, appended) => ahead("recorded_at", rec, "the log at", appended),
         Some(rec) if is_ahead(et, rec) => ahead("event_time", et, "recorded_at", rec),

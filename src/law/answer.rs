@@ -78,8 +78,11 @@ pub struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    const ABSENT: Answer<'static> =
-        Answer { status: Status::Absent, value: None, event_time: None };
+    const ABSENT: Answer<'static> = Answer {
+        status: Status::Absent,
+        value: None,
+        event_time: None,
+    };
 }
 
 /// Whether facts of event time `et` are outside the view: before its horizon.
@@ -96,9 +99,9 @@ pub(crate) fn answer<'a>(
     t: Timestamp,
 ) -> Result<Answer<'a>> {
     let Some((stamp, slot)) = fold.find(feature.id)? else {
-        let deleted = fold.floor().filter(|floor| {
-            fold.floor_is_delete() && !is_outside(horizon, floor.et)
-        });
+        let deleted = fold
+            .floor()
+            .filter(|floor| fold.floor_is_delete() && !is_outside(horizon, floor.et));
         return Ok(deleted.map_or(Answer::ABSENT, |floor| Answer {
             status: Status::Deleted,
             value: None,
@@ -115,10 +118,21 @@ pub(crate) fn answer<'a>(
         Slot::Null => (Status::Null, None),
         Slot::Value(bytes) => {
             let value = value::decode(feature.ty(), bytes).ok_or_else(|| not_a(feature, bytes))?;
-            (if outlived { Status::Stale } else { Status::Present }, Some(value))
+            (
+                if outlived {
+                    Status::Stale
+                } else {
+                    Status::Present
+                },
+                Some(value),
+            )
         }
     };
-    Ok(Answer { status, value, event_time: Some(stamp.et) })
+    Ok(Answer {
+        status,
+        value,
+        event_time: Some(stamp.et),
+    })
 }
 
 /// What a fold says about its entity as of `t`.
@@ -131,11 +145,20 @@ pub(crate) fn verdict(
     fold: &LatestRow<'_>,
     t: Timestamp,
 ) -> Verdict {
-    let newest = fold.stamps().max().filter(|stamp| !is_outside(horizon, stamp.et));
-    let Some(newest) = newest else { return Verdict::Never };
+    let newest = fold
+        .stamps()
+        .max()
+        .filter(|stamp| !is_outside(horizon, stamp.et));
+    let Some(newest) = newest else {
+        return Verdict::Never;
+    };
     if fold.floor_is_delete() && fold.floor() == Some(newest) {
         return Verdict::Deleted;
     }
     let withheld = contract.time.on_expiry == OnExpiry::Expire;
-    if withheld && contract.has_outlived(newest.et, t) { Verdict::Expired } else { Verdict::Found }
+    if withheld && contract.has_outlived(newest.et, t) {
+        Verdict::Expired
+    } else {
+        Verdict::Found
+    }
 }

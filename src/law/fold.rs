@@ -75,7 +75,10 @@ impl Fold {
     pub(crate) fn add(&mut self, stamp: Stamp, op: Op, body: &Body<'_>) -> Result<Added> {
         self.newest_et = self.newest_et.max(Some(stamp.et));
         if self.floor.is_some_and(|floor| stamp <= floor) {
-            return Ok(Added { shows: false, older: ControlFlow::Break(()) });
+            return Ok(Added {
+                shows: false,
+                older: ControlFlow::Break(()),
+            });
         }
         let shows = match op {
             Op::Patch => self.patch(stamp, body)?,
@@ -97,7 +100,10 @@ impl Fold {
         let mut shows = false;
         for entry in body.iter() {
             let (id, slot) = entry?;
-            match self.registers.binary_search_by_key(&id, |register| register.id) {
+            match self
+                .registers
+                .binary_search_by_key(&id, |register| register.id)
+            {
                 Ok(at) if self.registers[at].stamp >= stamp => {}
                 Ok(at) => {
                     let value = self.keep(slot);
@@ -137,12 +143,17 @@ impl Fold {
 
     /// Every feature that the fold holds, and who said so.
     pub(crate) fn speakers(&self) -> impl Iterator<Item = (FeatureId, Stamp)> {
-        self.registers.iter().map(|register| (register.id, register.stamp))
+        self.registers
+            .iter()
+            .map(|register| (register.id, register.stamp))
     }
 
     /// What the fold holds of a feature.
     pub(crate) fn find(&self, id: FeatureId) -> Option<(Stamp, Slot<'_>)> {
-        let at = self.registers.binary_search_by_key(&id, |register| register.id).ok()?;
+        let at = self
+            .registers
+            .binary_search_by_key(&id, |register| register.id)
+            .ok()?;
         let register = &self.registers[at];
         let slot = match &register.value {
             None => Slot::Null,
@@ -156,7 +167,8 @@ impl Fold {
         let floor = self.floor;
         self.patches.clear();
         let patches = self.registers.iter().map(|register| register.stamp);
-        self.patches.extend(patches.filter(|stamp| Some(*stamp) != floor));
+        self.patches
+            .extend(patches.filter(|stamp| Some(*stamp) != floor));
         self.patches.sort_unstable();
         self.patches.dedup();
         let stamped = usize::from(floor.is_some()) + self.patches.len() > 1;
@@ -176,7 +188,8 @@ impl Fold {
                 None => self.body.null(register.id),
                 Some(range) => {
                     let bytes = &self.arena[range.clone()];
-                    self.body.value(register.id, |out| out.extend_from_slice(bytes));
+                    self.body
+                        .value(register.id, |out| out.extend_from_slice(bytes));
                 }
             }
         }

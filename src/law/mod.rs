@@ -9,8 +9,8 @@ mod fold;
 mod retained;
 
 pub(crate) use admit::{Admission, check_times, contradict, is_fenced};
-pub(crate) use answer::{answer, verdict};
 pub use answer::{Answer, Status, Verdict};
+pub(crate) use answer::{answer, verdict};
 pub(crate) use fold::{Fold, write_put};
 pub(crate) use retained::Retained;
 

@@ -28,7 +28,11 @@ pub(crate) struct Retained {
 
 impl Retained {
     pub(crate) fn new(floor: Option<Timestamp>, horizon: Option<Timestamp>) -> Self {
-        Retained { floor, horizon, ..Retained::default() }
+        Retained {
+            floor,
+            horizon,
+            ..Retained::default()
+        }
     }
 
     /// Starts over for another entity.
@@ -42,7 +46,9 @@ impl Retained {
         if self.horizon.is_some_and(|horizon| stamp.et < horizon) {
             return Ok(false);
         }
-        let Some(floor) = self.floor.filter(|floor| stamp.et <= *floor) else { return Ok(true) };
+        let Some(floor) = self.floor.filter(|floor| stamp.et <= *floor) else {
+            return Ok(true);
+        };
         let known_by = stamp.rec.max(floor);
         let hidden = |first: Option<Timestamp>| first.is_some_and(|first| first <= known_by);
         let earliest = |a: Option<Timestamp>| Some(a.map_or(stamp.rec, |a| a.min(stamp.rec)));
@@ -56,7 +62,8 @@ impl Retained {
             let (id, _) = entry?;
             let spoken = self.features.get(&id.0).copied();
             retained |= !hidden(self.whole) && !hidden(spoken);
-            self.features.insert(id.0, earliest(spoken).expect("there is an earliest"));
+            self.features
+                .insert(id.0, earliest(spoken).expect("there is an earliest"));
         }
         Ok(retained)
     }

@@ -43,7 +43,11 @@ fn view() -> ViewBuilder {
     ViewDefinition::builder("v")
         .key("k", Type::I64)
         .define(FeatureDefinition::new("zeta", Type::I64).nullable())
-        .define(FeatureDefinition::new("renamed", Type::F64).nullable().was("beta"))
+        .define(
+            FeatureDefinition::new("renamed", Type::F64)
+                .nullable()
+                .was("beta"),
+        )
         .define(FeatureDefinition::new("alpha", Type::String).nullable())
         .define(FeatureDefinition::new("gamma", Type::ListI64).nullable())
 }
@@ -94,7 +98,10 @@ fn some_version() -> impl Strategy<Value = Version> {
         }
         let said = slots.iter().enumerate().filter_map(|(feature, slot)| {
             let slot = (*slot)?;
-            Some((NAMES[feature], slot.map_or(Value::Null, |which| value(feature, which))))
+            Some((
+                NAMES[feature],
+                slot.map_or(Value::Null, |which| value(feature, which)),
+            ))
         });
         Version::new(et, rec, op, said)
     })
@@ -105,7 +112,10 @@ fn some_versions() -> impl Strategy<Value = Vec<Version>> {
     let versions = prop::collection::vec(some_version(), 1..=24);
     let repeated = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
     let all = (versions, repeated).prop_map(|(mut versions, repeated)| {
-        let again: Vec<Version> = repeated.iter().map(|at| at.get(&versions).clone()).collect();
+        let again: Vec<Version> = repeated
+            .iter()
+            .map(|at| at.get(&versions).clone())
+            .collect();
         versions.extend(again);
         versions
     });
@@ -142,13 +152,23 @@ impl Stored {
         body.write(&mut row);
         let read = HistoryRow::parse(&row).expect("it was just written");
         let digest = digest::content(contract, &read.body).expect("the view has every feature");
-        assert_eq!(digest.0, version.digest, "the model has another digest of {version:?}");
+        assert_eq!(
+            digest.0, version.digest,
+            "the model has another digest of {version:?}"
+        );
         let stamp = Stamp::new(version.et, version.rec, version.op, digest);
-        Stored { stamp, op: version.op, row }
+        Stored {
+            stamp,
+            op: version.op,
+            row,
+        }
     }
 
     fn all<'a>(contract: &Contract, versions: impl IntoIterator<Item = &'a Version>) -> Vec<Self> {
-        versions.into_iter().map(|version| Stored::new(contract, version)).collect()
+        versions
+            .into_iter()
+            .map(|version| Stored::new(contract, version))
+            .collect()
     }
 
     fn history(&self) -> HistoryRow<'_> {
@@ -165,7 +185,8 @@ impl Stored {
 }
 
 fn add(fold: &mut Fold, version: &Stored) -> Added {
-    fold.add(version.stamp, version.op, &version.body()).expect("the body is whole")
+    fold.add(version.stamp, version.op, &version.body())
+        .expect("the body is whole")
 }
 
 fn written(fold: &mut Fold) -> Vec<u8> {
@@ -194,10 +215,17 @@ fn told(
     let features = contract.features().iter().map(|feature| {
         let told = answer(contract, horizon, &row, feature, t).expect("the row is whole");
         let value = told.value.map(|value| value.to_value());
-        let told = FeatureAnswer { status: told.status, value, event_time: told.event_time };
+        let told = FeatureAnswer {
+            status: told.status,
+            value,
+            event_time: told.event_time,
+        };
         (feature.definition().birth_name().to_string(), told)
     });
-    model::Answer { features: features.collect(), verdict: verdict(contract, horizon, &row, t) }
+    model::Answer {
+        features: features.collect(),
+        verdict: verdict(contract, horizon, &row, t),
+    }
 }
 
 fn model_of<'a>(view: &ViewDefinition, versions: impl IntoIterator<Item = &'a Version>) -> Model {
@@ -263,7 +291,9 @@ fn fold_is_the_model(
     let mut fold = Fold::default();
     for t in turning_points(view, versions) {
         for known_at in known_ats(versions) {
-            let asked = stored.iter().filter(|version| version.is_asked(t, known_at));
+            let asked = stored
+                .iter()
+                .filter(|version| version.is_asked(t, known_at));
             let row = folded(&mut fold, asked);
             let expected = model.as_of(&entity(), t, known_at);
             prop_assert_eq!(
@@ -277,13 +307,21 @@ fn fold_is_the_model(
             heard(&expected);
 
             fold.clear();
-            let walk = newest_first.iter().filter(|version| version.is_asked(t, known_at));
+            let walk = newest_first
+                .iter()
+                .filter(|version| version.is_asked(t, known_at));
             for version in walk {
                 if add(&mut fold, version).older == ControlFlow::Break(()) {
                     break;
                 }
             }
-            prop_assert_eq!(written(&mut fold), row, "a walk that stops: {:?} {:?}", t, known_at);
+            prop_assert_eq!(
+                written(&mut fold),
+                row,
+                "a walk that stops: {:?} {:?}",
+                t,
+                known_at
+            );
         }
     }
     Ok(())
@@ -305,7 +343,11 @@ proptest! {
 }
 
 fn fixed_seed(cases: u32) -> TestRunner {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
@@ -319,12 +361,18 @@ fn every_answer_is_asked_for_often_enough() {
         fold_is_the_model(&view, &versions, |answer| {
             let (features, rows) = &mut *tallies.borrow_mut();
             rows.count(answer.verdict.name());
-            answer.features.values().for_each(|told| features.count(told.status.name()));
+            answer
+                .features
+                .values()
+                .for_each(|told| features.count(told.status.name()));
         })
     });
     run.expect("the fold is the model");
     let (features, rows) = tallies.into_inner();
-    features.assert_each_share(&["present", "null", "expired", "deleted", "absent", "stale"], 0.02);
+    features.assert_each_share(
+        &["present", "null", "expired", "deleted", "absent", "stale"],
+        0.02,
+    );
     rows.assert_each_share(&["found", "never", "deleted", "expired"], 0.02);
 }
 
@@ -454,7 +502,9 @@ impl Writer {
         self.history.push(version.clone());
         self.fold.clear();
         if let Some(row) = &self.latest {
-            self.fold.load(&LatestRow::parse(row).expect("we wrote it")).expect("it is whole");
+            self.fold
+                .load(&LatestRow::parse(row).expect("we wrote it"))
+                .expect("it is whole");
         }
         let due = self.fold.newest_et().map_or(now, |newest| newest.max(now));
         if self.fold.next_due().is_some_and(|next| next <= due) {
@@ -529,7 +579,11 @@ fn walked<'a>(
     newest_first.sort_by_key(|version| std::cmp::Reverse(version.stamp));
     newest_first.dedup_by_key(|version| version.stamp);
     let mut retained = Retained::new(floor, horizon);
-    newest_first.retain(|v| retained.admit(&v.stamp, v.op, &v.body()).expect("the body is whole"));
+    newest_first.retain(|v| {
+        retained
+            .admit(&v.stamp, v.op, &v.body())
+            .expect("the body is whole")
+    });
     newest_first.iter().map(|version| version.stamp).collect()
 }
 
@@ -641,14 +695,22 @@ fn a_walker_that_starts_over_has_forgotten_the_entity_before() {
         Version::new(at(1), None, Op::Patch, [("zeta", Value::I64(7))]),
     ] {
         let newer = Stored::new(&contract, &first);
-        let older =
-            Stored { stamp: Stamp { et: at(0), rec: at(0), ..newer.stamp }, ..newer.clone() };
+        let older = Stored {
+            stamp: Stamp {
+                et: at(0),
+                rec: at(0),
+                ..newer.stamp
+            },
+            ..newer.clone()
+        };
         let mut retained = Retained::new(Some(at(5)), None);
         let mut admit = |version: &Stored, restart: bool| {
             if restart {
                 retained.restart();
             }
-            retained.admit(&version.stamp, version.op, &version.body()).expect("the body is whole")
+            retained
+                .admit(&version.stamp, version.op, &version.body())
+                .expect("the body is whole")
         };
         assert!(admit(&newer, false));
         assert!(!admit(&older, false));
@@ -672,7 +734,11 @@ fn base_rows_are_those_at_or_before_the_floor() {
         (Some(at(5)), at(6), false),
         (None, Timestamp::MIN, false),
     ] {
-        assert_eq!(Retained::new(floor, None).is_base(&stamp(et)), is_base, "{floor:?} {et:?}");
+        assert_eq!(
+            Retained::new(floor, None).is_base(&stamp(et)),
+            is_base,
+            "{floor:?} {et:?}"
+        );
     }
 }
 
@@ -697,8 +763,16 @@ fn a_fence_stops_what_was_known_or_old_when_it_was_drawn() {
         (fence(i64::MIN, None), i64::MIN, i64::MIN + 1, false),
         (fence(i64::MAX, None), i64::MAX, i64::MAX, true),
     ] {
-        let stamp = Stamp { et: at(et), rec: at(rec), last: 0 };
-        assert_eq!(is_fenced(&fence, &stamp), is_stopped, "{fence:?} {et} {rec}");
+        let stamp = Stamp {
+            et: at(et),
+            rec: at(rec),
+            last: 0,
+        };
+        assert_eq!(
+            is_fenced(&fence, &stamp),
+            is_stopped,
+            "{fence:?} {et} {rec}"
+        );
     }
 }
 
@@ -707,9 +781,15 @@ fn a_fence_stops_what_was_known_or_old_when_it_was_drawn() {
 fn times_too_far_ahead_are_refused_and_the_edge_is_not() {
     const SKEW: i64 = 10;
     let (min, max) = (i64::MIN, i64::MAX);
-    let within = view().max_skew(MaxSkew::Within(Span::micros(SKEW))).build().expect("well-formed");
+    let within = view()
+        .max_skew(MaxSkew::Within(Span::micros(SKEW)))
+        .build()
+        .expect("well-formed");
     let within = Contract::first(ViewId(1), within);
-    let forever = view().max_skew(MaxSkew::Forever).build().expect("well-formed");
+    let forever = view()
+        .max_skew(MaxSkew::Forever)
+        .build()
+        .expect("well-formed");
     let forever = Contract::first(ViewId(1), forever);
     for (et, rec, appended, refused) in [
         (100, Some(100), 100, None),
@@ -792,11 +872,27 @@ fn two_answers_at_one_instant_are_a_conflict() {
         (say(Op::Patch, &[("zeta", one())]), false),
         (say(Op::Patch, &[("alpha", "x".into())]), true),
         (say(Op::Delete, &[]), true),
-        (Version { et: at(2), ..say(Op::Put, &[]) }, false),
-        (Version { rec: at(2), ..say(Op::Put, &[]) }, false),
+        (
+            Version {
+                et: at(2),
+                ..say(Op::Put, &[])
+            },
+            false,
+        ),
+        (
+            Version {
+                rec: at(2),
+                ..say(Op::Put, &[])
+            },
+            false,
+        ),
     ] {
         let model = model_of(&with_ttl(None), [&a, &b]);
-        assert_eq!(model.conflicts().len(), usize::from(are_in_conflict), "{b:?}");
+        assert_eq!(
+            model.conflicts().len(),
+            usize::from(are_in_conflict),
+            "{b:?}"
+        );
         assert_eq!(model.versions(&entity()).len(), if a == b { 1 } else { 2 });
     }
 }

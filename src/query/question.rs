@@ -29,7 +29,10 @@ impl Question {
     /// As of `t`: what was true then, facts of `t` itself included. A time after now is allowed and
     /// shows what has been accepted so far.
     pub fn as_of(t: Timestamp) -> Self {
-        Question { as_of: Some(t), known_at: None }
+        Question {
+            as_of: Some(t),
+            known_at: None,
+        }
     }
 
     /// Only what was recorded by `k`, `k` itself included.

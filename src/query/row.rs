@@ -48,7 +48,11 @@ impl Row {
         t: Timestamp,
         horizon: Option<Timestamp>,
     ) -> (&mut Vec<u8>, &mut Fold) {
-        if !self.contract.as_ref().is_some_and(|held| Arc::ptr_eq(held, contract)) {
+        if !self
+            .contract
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(held, contract))
+        {
             self.contract = Some(contract.clone());
         }
         self.t = t;
@@ -70,7 +74,11 @@ impl Row {
     }
 
     fn latest(&self) -> Result<Option<LatestRow<'_>>> {
-        if self.bytes.is_empty() { Ok(None) } else { LatestRow::parse(&self.bytes).map(Some) }
+        if self.bytes.is_empty() {
+            Ok(None)
+        } else {
+            LatestRow::parse(&self.bytes).map(Some)
+        }
     }
 
     /// What is known of the entity as a whole.
@@ -88,8 +96,11 @@ impl Row {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
-        const ABSENT: Answer<'static> =
-            Answer { status: Status::Absent, value: None, event_time: None };
+        const ABSENT: Answer<'static> = Answer {
+            status: Status::Absent,
+            value: None,
+            event_time: None,
+        };
         match (&self.contract, self.latest()?) {
             (Some(contract), Some(fold)) => {
                 law::answer(contract, self.horizon, &fold, feature, self.t)
@@ -104,9 +115,10 @@ impl Row {
     /// [`NotFound`](crate::ErrorKind::NotFound) offers the nearest name; else as
     /// [`answer`](Self::answer).
     pub fn by_name(&self, name: &str) -> Result<Answer<'_>> {
-        let contract = self.contract.as_ref().ok_or_else(|| {
-            Error::invalid("the row was never filled: read into it first")
-        })?;
+        let contract = self
+            .contract
+            .as_ref()
+            .ok_or_else(|| Error::invalid("the row was never filled: read into it first"))?;
         self.answer(contract.feature(name)?)
     }
 
@@ -125,7 +137,11 @@ impl Row {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
         const NOTHING: (Status, Option<Timestamp>) = (Status::Absent, None);
-        let seen = |(status, event_time), value| Seen { status, value, event_time };
+        let seen = |(status, event_time), value| Seen {
+            status,
+            value,
+            event_time,
+        };
         let (Some(contract), Some(fold)) = (&self.contract, self.latest()?) else {
             return Ok(seen(NOTHING, None));
         };
@@ -136,19 +152,31 @@ impl Row {
             )));
         }
         // A handle may know a feature that the row's contract does not have yet.
-        let Some(known) = contract.by_id(feature.id) else { return Ok(seen(NOTHING, None)) };
+        let Some(known) = contract.by_id(feature.id) else {
+            return Ok(seen(NOTHING, None));
+        };
         let answer = law::answer(contract, self.horizon, &fold, known, self.t)?;
-        Ok(seen((answer.status, answer.event_time), answer.value.and_then(T::of)))
+        Ok(seen(
+            (answer.status, answer.event_time),
+            answer.value.and_then(T::of),
+        ))
     }
 
     /// Every feature of the view with what is known of it, in the order of the contract.
     pub fn iter(&self) -> impl Iterator<Item = (&Feature, Result<Answer<'_>>)> {
-        let features = self.contract.as_ref().map_or(&[][..], |contract| contract.features());
-        features.iter().map(|feature| (feature, self.answer(feature)))
+        let features = self
+            .contract
+            .as_ref()
+            .map_or(&[][..], |contract| contract.features());
+        features
+            .iter()
+            .map(|feature| (feature, self.answer(feature)))
     }
 
     /// Whether `on_expiry` withholds what has outlived the ttl.
     pub fn withholds_expired(&self) -> bool {
-        self.contract.as_ref().is_some_and(|c| c.time().on_expiry == OnExpiry::Expire)
+        self.contract
+            .as_ref()
+            .is_some_and(|c| c.time().on_expiry == OnExpiry::Expire)
     }
 }

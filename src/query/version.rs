@@ -92,7 +92,13 @@ impl Version {
     /// # Errors
     /// As [`digest`](Self::digest).
     pub fn add_to(&self, set: &mut SetDigest) -> Result<()> {
-        set.add(&self.contract, self.row().entity, &self.stamp, self.op, self.digest()?);
+        set.add(
+            &self.contract,
+            self.row().entity,
+            &self.stamp,
+            self.op,
+            self.digest()?,
+        );
         Ok(())
     }
 
@@ -100,11 +106,13 @@ impl Version {
     pub fn features(&self) -> impl Iterator<Item = Result<(&Feature, Option<ValueRef<'_>>)>> {
         self.contract.features().iter().filter_map(|feature| {
             let slot = self.row().body.find(feature.id()).transpose()?;
-            Some(slot.and_then(|slot| match slot {
-                Slot::Null => Ok((feature, None)),
-                Slot::Value(bytes) => value::decode(feature.ty(), bytes)
-                    .map(|value| (feature, Some(value)))
-                    .ok_or_else(|| not_a(feature, bytes)),
+            Some(slot.and_then(|slot| {
+                match slot {
+                    Slot::Null => Ok((feature, None)),
+                    Slot::Value(bytes) => value::decode(feature.ty(), bytes)
+                        .map(|value| (feature, Some(value)))
+                        .ok_or_else(|| not_a(feature, bytes)),
+                }
             }))
         })
     }

@@ -68,7 +68,11 @@ impl Walked {
             let (id, _) = entry?;
             let name = contract.by_id(id).map_or("?", |feature| feature.name());
             let newly = self.spoken.insert(id.0);
-            if newly { decides.push(name) } else { outvoted.push(name) }
+            if newly {
+                decides.push(name)
+            } else {
+                outvoted.push(name)
+            }
         }
         self.ended = version.op != Op::Patch;
         let says = match version.op {
@@ -80,6 +84,10 @@ impl Walked {
             true => String::new(),
             false => format!("; {what} {}", names.join(", ")),
         };
-        Ok(format!("{says}{}{}", list("decides", decides), list("older than what is known of", outvoted)))
+        Ok(format!(
+            "{says}{}{}",
+            list("decides", decides),
+            list("older than what is known of", outvoted)
+        ))
     }
 }

@@ -37,7 +37,9 @@ pub struct SetRow {
 impl FeatureSet {
     /// A set of these views. A view may stand in it more than once, for different entities.
     pub fn new(views: impl IntoIterator<Item = View>) -> Self {
-        FeatureSet { views: views.into_iter().collect() }
+        FeatureSet {
+            views: views.into_iter().collect(),
+        }
     }
 
     /// Its views, in order.
@@ -82,7 +84,10 @@ impl SetRow {
         feature: &TypedFeature<T>,
     ) -> Result<Seen<T::Ref<'_>>> {
         let row = self.rows.get(place).ok_or_else(|| {
-            Error::invalid(format!("the feature set has {} views, no view {place}", self.rows.len()))
+            Error::invalid(format!(
+                "the feature set has {} views, no view {place}",
+                self.rows.len()
+            ))
         })?;
         row.see(feature)
     }

@@ -76,14 +76,23 @@ impl<'a> History<'a> {
     }
 
     fn collect_base(&mut self) -> Result<()> {
-        let Some(floor) = self.floor else { return Ok(()) };
+        let Some(floor) = self.floor else {
+            return Ok(());
+        };
         let horizon = self.contract.horizon(self.floor);
         let mut retained = Retained::new(self.floor, horizon);
         let prefix = *self.prefix();
         self.cursor.seek(&key::at_or_before(&prefix, floor))?;
         while let Some((key, stored)) = self.cursor.item_in(&prefix) {
             let (_, stamp) = key::split_history(key)?;
-            let version = open(&self.contract, key, stored, stamp, self.entity.bytes(), true)?;
+            let version = open(
+                &self.contract,
+                key,
+                stored,
+                stamp,
+                self.entity.bytes(),
+                true,
+            )?;
             if retained.admit(&stamp, version.op(), &version.body())? && self.wants(&stamp) {
                 match self.range.reverse {
                     true => self.base.push_back(version),
@@ -96,7 +105,9 @@ impl<'a> History<'a> {
     }
 
     fn wants(&self, stamp: &Stamp) -> bool {
-        let HistoryRange { from, to, known_at, .. } = self.range;
+        let HistoryRange {
+            from, to, known_at, ..
+        } = self.range;
         from.is_none_or(|from| stamp.et >= from)
             && to.is_none_or(|to| stamp.et <= to)
             && known_at.is_none_or(|k| stamp.rec <= k)
@@ -153,7 +164,14 @@ impl<'a> History<'a> {
             }
             let is_inside = horizon.is_none_or(|horizon| stamp.et >= horizon);
             let version = if is_inside && self.wants(&stamp) {
-                Some(open(&self.contract, key, stored, stamp, self.entity.bytes(), false)?)
+                Some(open(
+                    &self.contract,
+                    key,
+                    stored,
+                    stamp,
+                    self.entity.bytes(),
+                    false,
+                )?)
             } else {
                 None
             };
@@ -228,12 +246,19 @@ pub struct Versions<'a> {
 
 impl<'a> Versions<'a> {
     pub(super) fn open(lookup: Lookup<'a>, view: &View) -> Result<Self> {
+        view.belongs_to(lookup.opened)?;
         let contract = view.state.contract();
         let floor = lookup.floor(view);
         let mut cursor = lookup.kv.cursor(Family::History, Walk::Range, lookup.at);
         cursor.seek(&key::view_start(view.state.id))?;
         let retained = Retained::new(floor, contract.horizon(floor));
-        Ok(Versions { view: view.clone(), contract, cursor, retained, entity: None })
+        Ok(Versions {
+            view: view.clone(),
+            contract,
+            cursor,
+            retained,
+            entity: None,
+        })
     }
 
     fn advance(&mut self) -> Result<Option<(Entity, Version)>> {

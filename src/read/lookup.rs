@@ -3,11 +3,11 @@
 //! Cost: a point get for `latest`; one seek where a Put answers; else as many rows as are newer than
 //! the deciding Put or Delete, or were recorded after `known_at`.
 
-use crate::catalog::{Entity, View, ViewState};
+use crate::catalog::{Entity, Opened, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::checksum;
 use crate::format::key::{self, Prefix};
 use crate::format::row::{HistoryRow, LatestRow};
-use crate::format::checksum;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Cursor, Family, Kv, KvSnapshot, Walk};
 use crate::law::{Fold, Verdict, write_put};
@@ -29,6 +29,8 @@ pub struct Lookup<'a> {
     /// Pinned with the state; else the floors in force.
     pub(crate) floors: Option<&'a Floors>,
     pub(crate) now: Timestamp,
+    /// The store that is read, whose views alone can be asked.
+    pub(crate) opened: Opened,
 }
 
 impl<'a> Lookup<'a> {
@@ -45,16 +47,28 @@ impl<'a> Lookup<'a> {
             return read(self);
         }
         let at = self.kv.snapshot();
-        read(&Lookup { kv: self.kv, at: Some(&at), floors: self.floors, now: self.now })
+        read(&Lookup {
+            kv: self.kv,
+            at: Some(&at),
+            floors: self.floors,
+            now: self.now,
+            opened: self.opened,
+        })
     }
 
-    /// Refuses a question that the view no longer keeps the answer to.
+    /// Refuses a question that the view no longer keeps the answer to, or that is not this store's
+    /// to answer.
     pub(crate) fn check_floor(&self, view: &View, times: [Option<Timestamp>; 2]) -> Result<()> {
-        let Some(floor) = self.floor(view) else { return Ok(()) };
+        view.belongs_to(self.opened)?;
+        let Some(floor) = self.floor(view) else {
+            return Ok(());
+        };
         match times.into_iter().flatten().find(|t| *t < floor) {
             None => Ok(()),
             Some(t) => Err(Error::new(
-                ErrorKind::BeyondHistory { floor: floor.micros() },
+                ErrorKind::BeyondHistory {
+                    floor: floor.micros(),
+                },
                 format!(
                     "view {:?} keeps exact history from {floor} on; {t} lies before it. Ask as of \
                      {floor} or later",

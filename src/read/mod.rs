@@ -90,7 +90,8 @@ pub trait Read: sealed::Source {
     ) -> Result<()> {
         rows.resize_with(entities.len(), Row::new);
         let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
-        self.lookup().under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
+        self.lookup()
+            .under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
     }
 
     /// The answers of several views, for one entity of each, from one snapshot.
@@ -115,7 +116,8 @@ pub trait Read: sealed::Source {
         question: Question,
         row: &mut SetRow,
     ) -> Result<()> {
-        self.lookup().under_snapshot(|lookup| set.read(lookup, entities, question, row))
+        self.lookup()
+            .under_snapshot(|lookup| set.read(lookup, entities, question, row))
     }
 
     /// The retained versions of one entity as they were written, in version order.

@@ -32,7 +32,14 @@ impl<'a> Scan<'a> {
         let floors = own.is_some().then(|| floor.into_iter().collect());
         let mut cursor = lookup.kv.cursor(Family::Latest, Walk::Range, at);
         cursor.seek(&key::view_start(view.state.id))?;
-        Ok(Scan { view: view.clone(), question, lookup, own, floors, cursor })
+        Ok(Scan {
+            view: view.clone(),
+            question,
+            lookup,
+            own,
+            floors,
+            cursor,
+        })
     }
 
     fn advance(&mut self) -> Result<Option<(Entity, Row)>> {
@@ -46,6 +53,7 @@ impl<'a> Scan<'a> {
                 at: self.lookup.at.or(self.own.as_deref()),
                 floors: self.lookup.floors.or(self.floors.as_ref()),
                 now: self.lookup.now,
+                opened: self.lookup.opened,
             };
             let given = lookup.may_be_latest(self.question).then_some(stored);
             let mut row = Row::new();

@@ -65,9 +65,21 @@ impl Contract {
             .features
             .into_iter()
             .zip(1..)
-            .map(|(definition, id)| Feature { id: FeatureId(id), since: 1, definition })
+            .map(|(definition, id)| Feature {
+                id: FeatureId(id),
+                since: 1,
+                definition,
+            })
             .collect();
-        Contract::of(id, 1, definition.namespace, definition.name, definition.key, features, definition.time)
+        Contract::of(
+            id,
+            1,
+            definition.namespace,
+            definition.name,
+            definition.key,
+            features,
+            definition.time,
+        )
     }
 
     /// Puts the parts together and derives the rest.
@@ -82,7 +94,16 @@ impl Contract {
     ) -> Self {
         let mut by_birth_name: Vec<FeatureId> = features.iter().map(|f| f.id).collect();
         by_birth_name.sort_by_key(|id| features[id.place()].definition.birth_name().as_bytes());
-        Contract { id, version, namespace, name, key, features, time, by_birth_name }
+        Contract {
+            id,
+            version,
+            namespace,
+            name,
+            key,
+            features,
+            time,
+            by_birth_name,
+        }
     }
 
     /// The definition that this contract now has.
@@ -149,7 +170,11 @@ impl Contract {
     /// The feature that a writer means by this name: its present name, or the one it was born with.
     pub(crate) fn find(&self, name: &str) -> Option<&Feature> {
         let present = self.features.iter().find(|f| f.definition.name == name);
-        present.or_else(|| self.features.iter().find(|f| f.definition.birth_name() == name))
+        present.or_else(|| {
+            self.features
+                .iter()
+                .find(|f| f.definition.birth_name() == name)
+        })
     }
 
     pub(crate) fn by_id(&self, id: FeatureId) -> Option<&Feature> {
@@ -158,9 +183,19 @@ impl Contract {
 
     /// Whether a value may be written to a feature under this contract.
     pub(crate) fn check_value(&self, feature: &Feature, value: &Value) -> Result<()> {
-        let FeatureDefinition { name, ty, nullable, finite, .. } = &feature.definition;
+        let FeatureDefinition {
+            name,
+            ty,
+            nullable,
+            finite,
+            ..
+        } = &feature.definition;
         let expected = || {
-            format!("{ty}{}{}", if *nullable { " or null" } else { "" }, if *finite { ", finite" } else { "" })
+            format!(
+                "{ty}{}{}",
+                if *nullable { " or null" } else { "" },
+                if *finite { ", finite" } else { "" }
+            )
         };
         let accepted = match value {
             Value::Null => *nullable,
@@ -173,13 +208,18 @@ impl Contract {
             value if value.is_a(*ty) => "a float that is not finite".to_string(),
             value => value.describe(),
         };
-        Err(Error::contract(format!("feature {name:?} expects {}, found {found}", expected())))
+        Err(Error::contract(format!(
+            "feature {name:?} expects {}, found {found}",
+            expected()
+        )))
     }
 
     /// How an age is judged by this view: whether a value of event time `et` has outlived the ttl
     /// in a question as of `t`.
     pub(crate) fn has_outlived(&self, et: Timestamp, t: Timestamp) -> bool {
-        self.time.ttl.is_some_and(|ttl| t.micros_since(et) > i128::from(ttl.as_micros()))
+        self.time
+            .ttl
+            .is_some_and(|ttl| t.micros_since(et) > i128::from(ttl.as_micros()))
     }
 
     /// The event time before which facts are outside the view, given its floor: nothing that old

@@ -76,7 +76,13 @@ pub struct FeatureDefinition {
 impl FeatureDefinition {
     /// A feature that takes neither null nor, unless it is said otherwise, minds infinities.
     pub fn new(name: impl Into<String>, ty: Type) -> Self {
-        FeatureDefinition { name: name.into(), was: None, ty, nullable: false, finite: false }
+        FeatureDefinition {
+            name: name.into(),
+            was: None,
+            ty,
+            nullable: false,
+            finite: false,
+        }
     }
 
     /// Null is a value of this feature.
@@ -236,7 +242,10 @@ impl ViewDefinition {
         for column in &self.key {
             check_name("key column", &column.name)?;
             if !seen.insert(column.name.as_str()) {
-                return Err(Error::invalid(format!("key column {:?} is declared twice", column.name)));
+                return Err(Error::invalid(format!(
+                    "key column {:?} is declared twice",
+                    column.name
+                )));
             }
         }
         for feature in &self.features {
@@ -252,7 +261,10 @@ impl ViewDefinition {
         for feature in &self.features {
             check_name("birth name", feature.birth_name())?;
             let birth = feature.birth_name();
-            let taken = self.features.iter().any(|f| f.name == birth && f.name != feature.name);
+            let taken = self
+                .features
+                .iter()
+                .any(|f| f.name == birth && f.name != feature.name);
             if !births.insert(birth) || taken {
                 return Err(Error::invalid(format!(
                     "birth name {birth:?} belongs to two features; names are never reused"
@@ -293,7 +305,9 @@ impl ViewDefinition {
             }
         }
         if self.time.on_expiry == OnExpiry::Stale && self.time.ttl.is_none() {
-            return Err(Error::invalid("on_expiry = \"stale\" says nothing without a ttl"));
+            return Err(Error::invalid(
+                "on_expiry = \"stale\" says nothing without a ttl",
+            ));
         }
         Ok(())
     }
@@ -313,7 +327,10 @@ impl ViewBuilder {
 
     /// One more column of the entity key.
     pub fn key(mut self, name: impl Into<String>, ty: Type) -> Self {
-        self.0.key.push(KeyColumn { name: name.into(), ty });
+        self.0.key.push(KeyColumn {
+            name: name.into(),
+            ty,
+        });
         self
     }
 
@@ -379,16 +396,30 @@ mod tests {
         assert!(good().build().is_ok());
         refused(v().feature("f", Type::F64), "1 to 16 columns");
         refused(v().key("k", Type::I64), "1 to 4096 features");
-        refused(v().key("k", Type::F64).feature("f", Type::F64), "key column \"k\" is a f64");
+        refused(
+            v().key("k", Type::F64).feature("f", Type::F64),
+            "key column \"k\" is a f64",
+        );
         refused(good().key("k", Type::I64), "declared twice");
         refused(good().feature("f", Type::I64), "name of another");
         refused(good().feature("k", Type::I64), "name of another");
         refused(good().feature("F", Type::I64), "is not a name");
         refused(good().feature("a__b", Type::I64), "is not a name");
-        refused(good().define(FeatureDefinition::new("g", Type::I64).was("f")), "never reused");
-        let was_z = v().key("k", Type::I64).define(FeatureDefinition::new("x", Type::I64).was("z"));
-        refused(was_z.define(FeatureDefinition::new("y", Type::I64).was("x")), "never reused");
-        refused(good().define(FeatureDefinition::new("g", Type::I64).finite()), "no floats");
+        refused(
+            good().define(FeatureDefinition::new("g", Type::I64).was("f")),
+            "never reused",
+        );
+        let was_z = v()
+            .key("k", Type::I64)
+            .define(FeatureDefinition::new("x", Type::I64).was("z"));
+        refused(
+            was_z.define(FeatureDefinition::new("y", Type::I64).was("x")),
+            "never reused",
+        );
+        refused(
+            good().define(FeatureDefinition::new("g", Type::I64).finite()),
+            "no floats",
+        );
         refused(good().on_expiry(OnExpiry::Stale), "without a ttl");
         refused(good().namespace("Default"), "is not a name");
     }

@@ -49,10 +49,16 @@ impl Contract {
         let mut features = self.features.clone();
         for (definition, id) in added.iter().zip(self.features.len() as u16 + 1..) {
             let definition = definition.clone();
-            features.push(Feature { id: FeatureId(id), since: version, definition });
+            features.push(Feature {
+                id: FeatureId(id),
+                since: version,
+                definition,
+            });
         }
-        let change =
-            Change::Added { version, features: added.iter().map(|f| f.name.clone()).collect() };
+        let change = Change::Added {
+            version,
+            features: added.iter().map(|f| f.name.clone()).collect(),
+        };
         let contract = Contract::of(
             self.id,
             version,
@@ -68,11 +74,18 @@ impl Contract {
     fn incompatibilities(&self, next: &ViewDefinition) -> Vec<String> {
         let mut found = Vec::new();
         let key = |columns: &[KeyColumn]| {
-            let columns: Vec<_> = columns.iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
+            let columns: Vec<_> = columns
+                .iter()
+                .map(|c| format!("{} {}", c.name, c.ty))
+                .collect();
             columns.join(", ")
         };
         if self.key != next.key {
-            found.push(format!("the entity key is ({}), not ({})", key(&self.key), key(&next.key)));
+            found.push(format!(
+                "the entity key is ({}), not ({})",
+                key(&self.key),
+                key(&next.key)
+            ));
         }
         for (at, feature) in self.features.iter().enumerate() {
             let name = feature.name();
@@ -99,11 +112,18 @@ impl Contract {
                 found.push(format!("new feature {:?} is not nullable", feature.name));
             }
             if feature.was.is_some() {
-                found.push(format!("new feature {:?} says it was another", feature.name));
+                found.push(format!(
+                    "new feature {:?} says it was another",
+                    feature.name
+                ));
             }
         }
         if self.time != next.time {
-            found.push(format!("time is {}, not {}", self.time.describe(), next.time.describe()));
+            found.push(format!(
+                "time is {}, not {}",
+                self.time.describe(),
+                next.time.describe()
+            ));
         }
         found
     }
@@ -112,7 +132,11 @@ impl Contract {
 impl FeatureDefinition {
     /// What a message says of it.
     fn describe(&self) -> String {
-        let was = self.was.as_ref().map(|was| format!(" was {was:?}")).unwrap_or_default();
+        let was = self
+            .was
+            .as_ref()
+            .map(|was| format!(" was {was:?}"))
+            .unwrap_or_default();
         let nullable = if self.nullable { " nullable" } else { "" };
         let finite = if self.finite { " finite" } else { "" };
         format!("{}{nullable}{finite}{was}", self.ty)
@@ -148,7 +172,9 @@ mod tests {
     use crate::value::Type;
 
     fn v() -> ViewBuilder {
-        ViewDefinition::builder("v").key("k", Type::I64).feature("a", Type::F64)
+        ViewDefinition::builder("v")
+            .key("k", Type::I64)
+            .feature("a", Type::F64)
     }
 
     fn stored() -> Contract {
@@ -163,7 +189,13 @@ mod tests {
             .build()
             .unwrap();
         let (contract, change) = stored().redefine(&next).unwrap();
-        assert_eq!(change, Change::Added { version: 2, features: vec!["c".into()] });
+        assert_eq!(
+            change,
+            Change::Added {
+                version: 2,
+                features: vec!["c".into()]
+            }
+        );
         assert_eq!(contract.version, 2);
         assert_eq!(contract.feature("c").unwrap().id, FeatureId(3));
         assert_eq!(contract.feature("c").unwrap().since, 2);
@@ -180,14 +212,31 @@ mod tests {
         };
         let full = || v().feature("b", Type::String);
         refused(v(), "feature \"b\" is missing");
-        refused(v().feature("b", Type::Bytes), "feature \"b\" is string, not bytes");
-        refused(v().define(FeatureDefinition::new("b", Type::String).nullable()), "not string nullable");
-        refused(full().feature("c", Type::I64), "new feature \"c\" is not nullable");
-        refused(full().key("l", Type::I64), "the entity key is (k i64), not (k i64, l i64)");
+        refused(
+            v().feature("b", Type::Bytes),
+            "feature \"b\" is string, not bytes",
+        );
+        refused(
+            v().define(FeatureDefinition::new("b", Type::String).nullable()),
+            "not string nullable",
+        );
+        refused(
+            full().feature("c", Type::I64),
+            "new feature \"c\" is not nullable",
+        );
+        refused(
+            full().key("l", Type::I64),
+            "the entity key is (k i64), not (k i64, l i64)",
+        );
         refused(full().ttl(Span::hours(1)), "time is");
         let swapped = ViewDefinition::builder("v").key("k", Type::I64);
-        refused(swapped.feature("b", Type::String).feature("a", Type::F64), "at place 1, not at 2");
-        let renamed = FeatureDefinition::new("c", Type::String).was("b").nullable();
+        refused(
+            swapped.feature("b", Type::String).feature("a", Type::F64),
+            "at place 1, not at 2",
+        );
+        let renamed = FeatureDefinition::new("c", Type::String)
+            .was("b")
+            .nullable();
         refused(v().define(renamed), "feature \"b\" is missing");
     }
 }

@@ -11,6 +11,7 @@ mod toml;
 
 pub use contract::{Contract, Feature};
 pub use definition::{
-    FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention, TimePolicy, ViewBuilder, ViewDefinition,
+    FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention, TimePolicy, ViewBuilder,
+    ViewDefinition,
 };
 pub use evolution::Change;

@@ -15,11 +15,17 @@ impl ViewDefinition {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) names the place and what is wrong.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let file: Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| Error::invalid(format!("the view file is not TOML: {e}")))?;
-        known_keys("the view file", &file, &["view", "namespace", "entity", "features", "time"])?;
-        let name = file.get("view").ok_or_else(|| Error::invalid("the view file has no `view`"))?;
+        let file: Table = text.parse().map_err(|e: toml::de::Error| {
+            Error::invalid(format!("the view file is not TOML: {e}"))
+        })?;
+        known_keys(
+            "the view file",
+            &file,
+            &["view", "namespace", "entity", "features", "time"],
+        )?;
+        let name = file
+            .get("view")
+            .ok_or_else(|| Error::invalid("the view file has no `view`"))?;
         let mut builder = ViewDefinition::builder(string("view", name)?);
         let view = builder.0.name.clone();
         let here = |error: Error| error.at(format_args!("view {view:?}"));
@@ -54,17 +60,23 @@ impl ViewDefinition {
 }
 
 fn key(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
-    let entity = file.get("entity").ok_or_else(|| Error::invalid("there is no [entity]"))?;
+    let entity = file
+        .get("entity")
+        .ok_or_else(|| Error::invalid("there is no [entity]"))?;
     for (name, ty) in table("[entity]", entity)? {
         let place = format!("key column {name:?}");
-        let ty = string(&place, ty)?.parse().map_err(|e: Error| e.at(place))?;
+        let ty = string(&place, ty)?
+            .parse()
+            .map_err(|e: Error| e.at(place))?;
         builder = builder.key(name, ty);
     }
     Ok(builder)
 }
 
 fn features(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
-    let features = file.get("features").ok_or_else(|| Error::invalid("there are no [features]"))?;
+    let features = file
+        .get("features")
+        .ok_or_else(|| Error::invalid("there are no [features]"))?;
     for (name, says) in table("[features]", features)? {
         let feature = feature(name, says).map_err(|e| e.at(format_args!("feature {name:?}")))?;
         builder = builder.define(feature);
@@ -78,7 +90,9 @@ fn feature(name: &str, says: &Value) -> Result<FeatureDefinition> {
     }
     let says = table("a feature", says)?;
     known_keys("a feature", says, &["type", "nullable", "finite", "was"])?;
-    let ty = says.get("type").ok_or_else(|| Error::invalid("there is no `type`"))?;
+    let ty = says
+        .get("type")
+        .ok_or_else(|| Error::invalid("there is no `type`"))?;
     let mut feature = FeatureDefinition::new(name, string("type", ty)?.parse()?);
     feature.nullable = flag(says, "nullable")?;
     feature.finite = flag(says, "finite")?;
@@ -136,20 +150,29 @@ fn known_keys(place: &str, says: &Table, known: &[&str]) -> Result<()> {
 
 fn string<'v>(place: &str, value: &'v Value) -> Result<&'v str> {
     value.as_str().ok_or_else(|| {
-        Error::invalid(format!("{place} is a string, not a TOML {}", value.type_str()))
+        Error::invalid(format!(
+            "{place} is a string, not a TOML {}",
+            value.type_str()
+        ))
     })
 }
 
 fn table<'v>(place: &str, value: &'v Value) -> Result<&'v Table> {
     value.as_table().ok_or_else(|| {
-        Error::invalid(format!("{place} is a table, not a TOML {}", value.type_str()))
+        Error::invalid(format!(
+            "{place} is a table, not a TOML {}",
+            value.type_str()
+        ))
     })
 }
 
 fn flag(says: &Table, key: &str) -> Result<bool> {
     says.get(key).map_or(Ok(false), |value| {
         value.as_bool().ok_or_else(|| {
-            Error::invalid(format!("{key} is true or false, not a TOML {}", value.type_str()))
+            Error::invalid(format!(
+                "{key} is true or false, not a TOML {}",
+                value.type_str()
+            ))
         })
     })
 }
@@ -193,7 +216,11 @@ fn time_toml(time: &TimePolicy) -> String {
             MaxSkew::Within(skew) => writeln!(out, "max_skew = \"{skew}\""),
         };
     }
-    if out.is_empty() { out } else { format!("\n[time]\n{out}") }
+    if out.is_empty() {
+        out
+    } else {
+        format!("\n[time]\n{out}")
+    }
 }
 
 #[cfg(test)]
@@ -237,11 +264,22 @@ max_skew = "forever"
             let text = format!("view='v'\n[entity]\nk='i64'\n[features]\nf='f64'\n[time]\n{time}");
             ViewDefinition::from_toml(&text).unwrap()
         };
-        assert_eq!(with("history='none'").time.history, Retention::Window(Span::ZERO));
+        assert_eq!(
+            with("history='none'").time.history,
+            Retention::Window(Span::ZERO)
+        );
         assert_eq!(with("ttl='0s'").time.ttl, Some(Span::ZERO));
         assert_eq!(with("ttl='none'").time.ttl, None);
-        assert_eq!(with("max_skew='0s'").time.max_skew, MaxSkew::Within(Span::ZERO));
-        for time in ["history='none'", "ttl='0s'", "max_skew='0s'", "history='forever'"] {
+        assert_eq!(
+            with("max_skew='0s'").time.max_skew,
+            MaxSkew::Within(Span::ZERO)
+        );
+        for time in [
+            "history='none'",
+            "ttl='0s'",
+            "max_skew='0s'",
+            "history='forever'",
+        ] {
             let view = with(time);
             assert_eq!(ViewDefinition::from_toml(&view.to_toml()).unwrap(), view);
         }
@@ -253,15 +291,42 @@ max_skew = "forever"
             ("", "has no `view`"),
             ("view = 3", "view is a string, not a TOML integer"),
             ("view = 'v'", "view \"v\": there is no [entity]"),
-            ("view = 'v'\n[entity]\nk = 'i64'", "view \"v\": there are no [features]"),
-            ("views = 'v'", "unknown key \"views\"; did you mean \"view\"?"),
-            ("view = 'v'\n[entity]\nk = 'int'\n[features]\nf='f64'", "key column \"k\": type \"int\""),
-            ("view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = {type='f64', null=true}", "feature \"f\": a feature has an unknown key \"null\""),
-            ("view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = {nullable=true}", "feature \"f\": there is no `type`"),
-            ("view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\n[time]\nttl = 3", "ttl is a string"),
-            ("view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\n[time]\nttl = '3 h'", "ttl: duration \"3 h\""),
-            ("view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nf = 'i64'", "not TOML"),
-            ("view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'", "is not a name"),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'",
+                "view \"v\": there are no [features]",
+            ),
+            (
+                "views = 'v'",
+                "unknown key \"views\"; did you mean \"view\"?",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'int'\n[features]\nf='f64'",
+                "key column \"k\": type \"int\"",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = {type='f64', null=true}",
+                "feature \"f\": a feature has an unknown key \"null\"",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = {nullable=true}",
+                "feature \"f\": there is no `type`",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\n[time]\nttl = 3",
+                "ttl is a string",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\n[time]\nttl = '3 h'",
+                "ttl: duration \"3 h\"",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nf = 'i64'",
+                "not TOML",
+            ),
+            (
+                "view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",
+                "is not a name",
+            ),
         ];
         for (text, why) in cases {
             let error = ViewDefinition::from_toml(text).unwrap_err().to_string();

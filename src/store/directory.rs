@@ -56,9 +56,10 @@ pub(super) fn look(path: &Path) -> Result<Found> {
             }
             Ok(Found::Nothing)
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
-            Err(Error::invalid(format!("{} is not a directory", path.display())))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(Error::invalid(format!(
+            "{} is not a directory",
+            path.display()
+        ))),
         Err(e) => Err(io("reading the marker of", path, e)),
     }
 }
@@ -70,7 +71,9 @@ pub(super) fn begin(path: &Path, marker: &Marker) -> Result<()> {
         fs::remove_dir_all(path.join(DB)).map_err(failed)?;
     }
     let mut file = File::create(path.join(UNFINISHED)).map_err(failed)?;
-    file.write_all(&marker.encode()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(&marker.encode())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     sync_directory(path)
 }
 
@@ -87,7 +90,9 @@ pub(super) fn finish(path: &Path) -> Result<()> {
 }
 
 fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| io("syncing", path, e))
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|e| io("syncing", path, e))
 }
 
 pub(super) fn create(path: &Path) -> Result<()> {
@@ -130,8 +135,14 @@ impl Lock {
                 ));
             }
         }
-        let owner = format!("pid {} on host {} since {now}\n", std::process::id(), host());
-        lock.set_len(0).and_then(|()| lock.write_all(owner.as_bytes())).map_err(failed)?;
+        let owner = format!(
+            "pid {} on host {} since {now}\n",
+            std::process::id(),
+            host()
+        );
+        lock.set_len(0)
+            .and_then(|()| lock.write_all(owner.as_bytes()))
+            .map_err(failed)?;
         Ok(Lock { _file: lock })
     }
 }

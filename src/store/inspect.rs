@@ -80,7 +80,14 @@ impl Store {
         let kv = self.kv();
         report.survive(kv.verify_blocks())?;
         let at = kv.snapshot();
-        let mut verifier = Verifier { store: self, kv, at: &at, report, rows: 0, progress };
+        let mut verifier = Verifier {
+            store: self,
+            kv,
+            at: &at,
+            report,
+            rows: 0,
+            progress,
+        };
         // Where a block cannot be read, RocksDB goes no further in that family; the others go on.
         for walk in [Verifier::history, Verifier::latest, Verifier::quarantine] {
             let walked = walk(&mut verifier);
@@ -148,9 +155,8 @@ impl Verifier<'_> {
         let view = self.view(key)?;
         let value = checksum::open("a version", key, stored)?;
         let row = HistoryRow::parse(value)?;
-        let wrong = |what: &str| {
-            Error::corrupt(format!("the version under key {} {what}", Hex(key)))
-        };
+        let wrong =
+            |what: &str| Error::corrupt(format!("the version under key {} {what}", Hex(key)));
         if *Entity::of_bytes(&view, row.entity).prefix() != prefix {
             return Err(wrong("is about another entity than its key"));
         }
@@ -203,15 +209,21 @@ impl Verifier<'_> {
         let value = checksum::open("a latest row", key, stored)?;
         let latest = LatestRow::parse(value)?;
         let entity = Entity::of_bytes(&view, latest.entity);
-        let wrong = |what: String| {
-            Error::corrupt(format!("the latest row under key {} {what}", Hex(key)))
-        };
+        let wrong =
+            |what: String| Error::corrupt(format!("the latest row under key {} {what}", Hex(key)));
         if entity.prefix()[..] != *key {
             return Err(wrong("is about another entity than its key".into()));
         }
         let mut cursor = self.kv.cursor(Family::History, Walk::Entity, Some(self.at));
         let until = latest.newest_et().unwrap_or(Timestamp::MIN);
-        let versions = refold(&mut cursor, &view, entity.prefix(), entity.bytes(), until, fold)?;
+        let versions = refold(
+            &mut cursor,
+            &view,
+            entity.prefix(),
+            entity.bytes(),
+            until,
+            fold,
+        )?;
         if versions.is_none() {
             return Err(wrong("has no history".into()));
         }
@@ -229,12 +241,14 @@ impl Verifier<'_> {
     }
 
     fn quarantine(&mut self) -> Result<()> {
-        let mut cursor = self.kv.cursor(Family::Quarantine, Walk::Range, Some(self.at));
+        let mut cursor = self
+            .kv
+            .cursor(Family::Quarantine, Walk::Range, Some(self.at));
         cursor.seek(&[])?;
         while let Some((key, stored)) = cursor.item() {
             self.step();
-            let entry = checksum::open("a quarantine entry", key, stored)
-                .and_then(QuarantineEntry::decode);
+            let entry =
+                checksum::open("a quarantine entry", key, stored).and_then(QuarantineEntry::decode);
             if self.report.survive(entry)?.is_some() {
                 self.report.quarantined += 1;
             }

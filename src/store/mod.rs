@@ -104,9 +104,13 @@ impl Store {
             return Ok(change);
         }
         let mut batch = self.kv().batch();
-        batch.put(Family::Catalog, &view_key(contract.id()), |out| encode_contract(&contract, out));
+        batch.put(Family::Catalog, &view_key(contract.id()), |out| {
+            encode_contract(&contract, out)
+        });
         let following = next.0 + u32::from(known.is_none());
-        batch.put(Family::Catalog, &NEXT_VIEW_KEY, |out| out.extend(following.to_le_bytes()));
+        batch.put(Family::Catalog, &NEXT_VIEW_KEY, |out| {
+            out.extend(following.to_le_bytes())
+        });
         let written = batch.commit().and_then(|()| self.kv().sync());
         written.inspect_err(|error| writer.poison(error))?;
         next.0 = following;
@@ -123,7 +127,10 @@ impl Store {
     /// As [`apply`](Self::apply).
     pub fn check(&self, definition: &ViewDefinition) -> Result<Change> {
         match self.catalog().find(&definition.namespace, &definition.name) {
-            Some(state) => state.contract().redefine(definition).map(|(_, change)| change),
+            Some(state) => state
+                .contract()
+                .redefine(definition)
+                .map(|(_, change)| change),
             None => Ok(Change::Created),
         }
     }
@@ -157,7 +164,9 @@ impl Store {
     /// [`QuarantineFull`](ErrorKind::QuarantineFull): in both cases nothing was written. After any
     /// other error the outcome is unknown; writing again is always safe.
     pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<Receipt> {
-        self.submit(batch, options)?.wait().inspect_err(|error| self.0.writer.poison(error))
+        self.submit(batch, options)?
+            .wait()
+            .inspect_err(|error| self.0.writer.poison(error))
     }
 
     /// Writes a batch without waiting for its fsync. It is visible when this returns; the ticket
@@ -176,7 +185,11 @@ impl Store {
     pub fn sync(&self) -> Result<()> {
         self.0.writer.check_alive()?;
         let number = self.0.writer.syncer.committed();
-        self.0.writer.syncer.wait(number).inspect_err(|error| self.0.writer.poison(error))
+        self.0
+            .writer
+            .syncer
+            .wait(number)
+            .inspect_err(|error| self.0.writer.poison(error))
     }
 
     /// One state of the store, one `now` and one floor per view, for as long as it is kept.
@@ -195,7 +208,15 @@ impl Store {
     /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.
     pub fn fences(&self, view: &View) -> Vec<(Entity, Timestamp, Option<Timestamp>)> {
         let fences = view.state.fences().into_iter();
-        fences.map(|f| (Entity::of_bytes(&view.state, &f.entity), f.recorded, f.floor)).collect()
+        fences
+            .map(|f| {
+                (
+                    Entity::of_bytes(&view.state, &f.entity),
+                    f.recorded,
+                    f.floor,
+                )
+            })
+            .collect()
     }
 
     /// Takes over the floor and the fences that a dump carries: each joins what is there by maximum.
@@ -212,6 +233,7 @@ impl Store {
     ) -> Result<()> {
         let writer = &self.0.writer;
         writer.check_alive()?;
+        view.belongs_to(self.catalog().opened)?;
         let _administration = self.0.administration.lock();
         let contract = view.state.contract();
         if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
@@ -232,11 +254,15 @@ impl Store {
             let entity = view.entity(columns.iter().cloned())?;
             let known = view.state.fence(entity.prefix());
             let fence = Fence {
-                recorded: known.as_ref().map_or(*recorded, |known| known.recorded.max(*recorded)),
+                recorded: known
+                    .as_ref()
+                    .map_or(*recorded, |known| known.recorded.max(*recorded)),
                 floor: known.and_then(|known| known.floor).max(*floor),
                 entity: entity.bytes().to_vec(),
             };
-            batch.put(Family::Catalog, &fence_key(entity.prefix()), |out| encode_fence(&fence, out));
+            batch.put(Family::Catalog, &fence_key(entity.prefix()), |out| {
+                encode_fence(&fence, out)
+            });
             joined.push((*entity.prefix(), fence));
         }
         let written = batch.commit().and_then(|()| self.kv().sync());
@@ -274,11 +300,15 @@ impl Store {
 
 impl Engine {
     fn close(&self) -> Result<()> {
-        let Some(syncer) = self.syncer.lock().take() else { return Ok(()) };
+        let Some(syncer) = self.syncer.lock().take() else {
+            return Ok(());
+        };
         let number = self.writer.syncer.committed();
         let synced = self.writer.syncer.wait(number);
         self.writer.syncer.stop();
-        syncer.join().map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
+        syncer
+            .join()
+            .map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
         let closed = || (ErrorKind::Closed, "the store was closed".to_string());
         self.writer.poison.lock().get_or_insert_with(closed);
         synced?;
@@ -301,7 +331,9 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     for view in catalog.all() {
         if let Some(floor) = view.floor_due(now) {
             let horizon = view.contract().horizon(Some(floor));
-            batch.put(Family::Catalog, &floor_key(view.id), |out| encode_floor(floor, horizon, out));
+            batch.put(Family::Catalog, &floor_key(view.id), |out| {
+                encode_floor(floor, horizon, out)
+            });
             due.push((view, floor));
         }
     }
@@ -309,13 +341,20 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
         batch.commit()?;
     }
     kv.sync()?;
-    due.into_iter().for_each(|(view, floor)| view.raise_floor(floor));
+    due.into_iter()
+        .for_each(|(view, floor)| view.raise_floor(floor));
     Ok(())
 }
 
 impl sealed::Source for Store {
     fn lookup(&self) -> Lookup<'_> {
-        Lookup { kv: self.kv(), at: None, floors: None, now: self.0.clock.now() }
+        Lookup {
+            kv: self.kv(),
+            at: None,
+            floors: None,
+            now: self.0.clock.now(),
+            opened: self.catalog().opened,
+        }
     }
 }
 
@@ -334,5 +373,7 @@ fn start_syncer(
     clock: &Arc<dyn Clock>,
 ) -> Result<std::thread::JoinHandle<()>> {
     let (syncer, kv, catalog, clock) = (syncer.clone(), kv.clone(), catalog.clone(), clock.clone());
-    background::spawn("asof-sync", move || syncer.run(|| sync(&kv, &catalog, clock.now())))
+    background::spawn("asof-sync", move || {
+        syncer.run(|| sync(&kv, &catalog, clock.now()))
+    })
 }

@@ -85,11 +85,16 @@ impl Store {
 
 /// Makes a store. The marker is put in place last, so that a store that is found is whole.
 fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
-    let marker = Marker { store_id: random()?, hash_key: HashKey(random()?) };
+    let marker = Marker {
+        store_id: random()?,
+        hash_key: HashKey(random()?),
+    };
     directory::begin(path, &marker)?;
     let kv = Kv::open(&directory::db(path), true, &options.kv)?;
     let mut batch = kv.batch();
-    batch.put(Family::Catalog, &IDENTITY_KEY, |out| out.extend(marker.store_id));
+    batch.put(Family::Catalog, &IDENTITY_KEY, |out| {
+        out.extend(marker.store_id)
+    });
     batch.commit()?;
     kv.sync()?;
     directory::finish(path)?;
@@ -99,7 +104,8 @@ fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
 fn random() -> Result<[u8; 16]> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|e| {
-        Error::new(ErrorKind::Io, "the operating system gives no random bytes").caused_by(e.to_string())
+        Error::new(ErrorKind::Io, "the operating system gives no random bytes")
+            .caused_by(e.to_string())
     })?;
     Ok(bytes)
 }
@@ -149,7 +155,9 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
     }
     let view = |id: ViewId| {
         catalog.by_id(id).ok_or_else(|| {
-            Error::corrupt(format!("the catalog speaks of view {id} and does not have it"))
+            Error::corrupt(format!(
+                "the catalog speaks of view {id} and does not have it"
+            ))
         })
     };
     for (id, et) in newest {

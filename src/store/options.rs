@@ -37,7 +37,10 @@ impl Default for StoreOptions {
             clock: Arc::new(SystemClock),
             quarantine_rows_max: 100_000,
             exact_receipts: false,
-            kv: KvOptions { block_cache_bytes: 256 << 20, memtable_bytes: 32 << 20 },
+            kv: KvOptions {
+                block_cache_bytes: 256 << 20,
+                memtable_bytes: 32 << 20,
+            },
         }
     }
 }
@@ -97,9 +100,10 @@ impl StoreOptions {
     /// # Errors
     /// As [`Store::open`].
     pub fn temp(self) -> Result<Store> {
-        let directory = tempfile::Builder::new().prefix("asof-").tempdir().map_err(|e| {
-            super::directory::io("making a temporary directory", Path::new("."), e)
-        })?;
+        let directory = tempfile::Builder::new()
+            .prefix("asof-")
+            .tempdir()
+            .map_err(|e| super::directory::io("making a temporary directory", Path::new("."), e))?;
         let path = directory.path().join("store");
         Store::open_with(self.create_if_missing(true), &path, Some(directory))
     }

@@ -21,9 +21,17 @@ impl<'s> Snapshot<'s> {
     pub(super) fn of(store: &'s Store) -> Self {
         // Floors first: one that rises in between forbids more, never less, than this state holds.
         let floors = store.catalog().all();
-        let floors = floors.iter().filter_map(|view| Some((view.id, view.floor()?))).collect();
+        let floors = floors
+            .iter()
+            .filter_map(|view| Some((view.id, view.floor()?)))
+            .collect();
         let now = store.0.clock.now();
-        Snapshot { store, at: store.kv().snapshot(), floors, now }
+        Snapshot {
+            store,
+            at: store.kv().snapshot(),
+            floors,
+            now,
+        }
     }
 }
 
@@ -34,6 +42,7 @@ impl sealed::Source for Snapshot<'_> {
             at: Some(&self.at),
             floors: Some(&self.floors),
             now: self.now,
+            opened: self.store.catalog().opened,
         }
     }
 }

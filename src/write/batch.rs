@@ -41,9 +41,17 @@ pub(super) enum Pending {
     /// Checked and encoded by handles.
     Draft(Draft),
     /// By names; not judged yet.
-    Event { event: Event, raw: Vec<u8>, origin: Option<Origin> },
+    Event {
+        event: Event,
+        raw: Vec<u8>,
+        origin: Option<Origin>,
+    },
     /// It could not even be read.
-    Bad { error: Error, raw: Vec<u8>, origin: Option<Origin> },
+    Bad {
+        error: Error,
+        raw: Vec<u8>,
+        origin: Option<Origin>,
+    },
 }
 
 /// A row that breaks no contract but may still have impossible times.
@@ -92,12 +100,20 @@ impl WriteBatch {
     /// Adds an event by names. It is judged where it is written; `raw` and `origin` are kept if it
     /// ends in the quarantine.
     pub fn push(&mut self, event: Event, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Event { event, raw: raw.into(), origin });
+        self.rows.push(Pending::Event {
+            event,
+            raw: raw.into(),
+            origin,
+        });
     }
 
     /// Adds what could not be read as an event, so that it is counted and kept like any bad row.
     pub fn push_bad(&mut self, error: Error, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Bad { error, raw: raw.into(), origin });
+        self.rows.push(Pending::Bad {
+            error,
+            raw: raw.into(),
+            origin,
+        });
     }
 }
 
@@ -119,7 +135,15 @@ impl<'b> RowWriter<'b> {
         batch.builder.clear();
         let error = view.owns(entity).err();
         let (view, entity) = (view.clone(), entity.clone());
-        RowWriter { batch, view, entity, et, rec: None, op, error }
+        RowWriter {
+            batch,
+            view,
+            entity,
+            et,
+            rec: None,
+            op,
+            error,
+        }
     }
 
     /// When the producer learned the fact; the event time where it is not said.
@@ -131,7 +155,9 @@ impl<'b> RowWriter<'b> {
     /// Sets a feature.
     pub fn set<T: Typed + ?Sized>(self, feature: &TypedFeature<T>, value: impl Borrow<T>) -> Self {
         if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid("the feature belongs to another view than the row"));
+            return self.fail(Error::invalid(
+                "the feature belongs to another view than the row",
+            ));
         }
         let value = value.borrow().to_value();
         self.set_place(feature.id.place(), &value)
@@ -140,14 +166,21 @@ impl<'b> RowWriter<'b> {
     /// Sets a feature to null: known to be nothing, which is not absent.
     pub fn set_null<T: Typed + ?Sized>(self, feature: &TypedFeature<T>) -> Self {
         if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid("the feature belongs to another view than the row"));
+            return self.fail(Error::invalid(
+                "the feature belongs to another view than the row",
+            ));
         }
         self.set_place(feature.id.place(), &Value::Null)
     }
 
     /// Sets a feature by name.
     pub fn set_value(self, name: &str, value: impl Into<Value>) -> Self {
-        match self.view.contract.feature(name).map(|feature| feature.id().place()) {
+        match self
+            .view
+            .contract
+            .feature(name)
+            .map(|feature| feature.id().place())
+        {
             Ok(place) => self.set_place(place, &value.into()),
             Err(error) => self.fail(error),
         }
@@ -192,7 +225,14 @@ impl<'b> RowWriter<'b> {
         let value = encode_row(&self.view, self.op, &self.entity, builder);
         super::judge::check_size(value.len()).map_err(|e| e.at(place()))?;
         let (et, rec, op) = (self.et, self.rec, self.op);
-        let draft = Draft { view: self.view, entity: self.entity, et, rec, op, value };
+        let draft = Draft {
+            view: self.view,
+            entity: self.entity,
+            et,
+            rec,
+            op,
+            value,
+        };
         self.batch.rows.push(Pending::Draft(draft));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Joining a judged batch with what is stored, and committing it.
 
-use super::batch::WriteBatch;
+use super::batch::{Pending, WriteBatch};
 use super::durable::{Syncer, Ticket};
 use super::judge::{Bad, Candidate, judge};
 use super::quarantine::Quarantine;
@@ -58,25 +58,40 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Ticket> {
         self.check_alive()?;
+        for row in &batch.rows {
+            if let Pending::Draft(draft) = row {
+                draft.view.belongs_to(self.catalog.opened)?;
+            }
+        }
         let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
         let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
-        let held = self.stripes.lock(good.iter().map(|row| row.entity.prefix()));
+        let held = self
+            .stripes
+            .lock(good.iter().map(|row| row.entity.prefix()));
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             return Err(rejected(&bad, rows));
         }
-        let mut receipt = Receipt { rows, quarantined: bad.len() as u64, ..Receipt::default() };
+        let mut receipt = Receipt {
+            rows,
+            quarantined: bad.len() as u64,
+            ..Receipt::default()
+        };
         let mut kv_batch = self.kv.batch();
         let mut newest: Newest<'_> = HashMap::new();
         for row in good {
-            let group = groups.get_mut(row.entity.prefix()).expect("every entity was gathered");
+            let group = groups
+                .get_mut(row.entity.prefix())
+                .expect("every entity was gathered");
             let admission = self.admit(row, group)?;
             match admission {
                 Admission::Applied => {
                     apply(row, group, now, &mut receipt)?;
                     put_version(row, &mut kv_batch);
-                    let newest = newest.entry(group.view.id).or_insert((group.view, row.stamp.et));
+                    let newest = newest
+                        .entry(group.view.id)
+                        .or_insert((group.view, row.stamp.et));
                     newest.1 = newest.1.max(row.stamp.et);
                 }
                 Admission::Duplicate => receipt.duplicate += 1,
@@ -123,7 +138,13 @@ impl Writer {
                     "{}: its key hashes like another entity's; it cannot be stored in this store",
                     super::judge::place(&row.view.contract, &row.entity.to_values())
                 ));
-                bad.push(Bad::new(row.number, error, row.raw.clone(), row.origin.clone(), now));
+                bad.push(Bad::new(
+                    row.number,
+                    error,
+                    row.raw.clone(),
+                    row.origin.clone(),
+                    now,
+                ));
             }
         }
         Ok((good, groups))
@@ -132,7 +153,11 @@ impl Writer {
     /// What becomes of a row that keeps its contract.
     fn admit(&self, row: &Candidate, group: &Group<'_>) -> Result<Admission> {
         let prefix = row.entity.prefix();
-        if group.view.fence(prefix).is_some_and(|fence| law::is_fenced(&fence, &row.stamp)) {
+        if group
+            .view
+            .fence(prefix)
+            .is_some_and(|fence| law::is_fenced(&fence, &row.stamp))
+        {
             return Ok(Admission::Fenced);
         }
         if self.is_too_late(row, group)? {
@@ -141,7 +166,11 @@ impl Writer {
         let known = group.fold.knows(&row.stamp)
             || group.added.iter().any(|added| added.stamp == row.stamp)
             || (self.exact_receipts && self.kv.get(Family::History, &row.key, None)?.is_some());
-        Ok(if known { Admission::Duplicate } else { Admission::Applied })
+        Ok(if known {
+            Admission::Duplicate
+        } else {
+            Admission::Applied
+        })
     }
 
     /// Whether the floor no longer retains a row, given what is stored and what this batch added.
@@ -149,7 +178,9 @@ impl Writer {
         let floor = group.view.floor();
         let contract = group.view.contract();
         let horizon = contract.horizon(floor);
-        let Some(floor) = floor.filter(|floor| row.stamp.et <= *floor) else { return Ok(false) };
+        let Some(floor) = floor.filter(|floor| row.stamp.et <= *floor) else {
+            return Ok(false);
+        };
         let mut newer: Vec<(Stamp, Vec<u8>)> = Vec::new();
         let prefix = row.entity.prefix();
         let mut cursor = self.kv.cursor(Family::History, Walk::Entity, None);
@@ -159,10 +190,16 @@ impl Writer {
             if stamp <= row.stamp {
                 break;
             }
-            newer.push((stamp, crate::format::checksum::open("a version", key, stored)?.to_vec()));
+            newer.push((
+                stamp,
+                crate::format::checksum::open("a version", key, stored)?.to_vec(),
+            ));
             cursor.next()?;
         }
-        let added = group.added.iter().filter(|added| added.stamp > row.stamp && added.stamp.et <= floor);
+        let added = group
+            .added
+            .iter()
+            .filter(|added| added.stamp > row.stamp && added.stamp.et <= floor);
         newer.extend(added.map(|added| (added.stamp, added.value.clone())));
         newer.sort_unstable_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
         let mut retained = Retained::new(Some(floor), horizon);
@@ -180,7 +217,10 @@ impl Writer {
             let windowed = matches!(view.contract().time().history, Retention::Window(_));
             if windowed && Some(*et) > view.newest_accepted() {
                 held.get_or_insert_with(|| self.newest.lock());
-                let et = view.newest_accepted().max(Some(*et)).expect("there is a newest");
+                let et = view
+                    .newest_accepted()
+                    .max(Some(*et))
+                    .expect("there is a newest");
                 batch.put(Family::Catalog, &newest_key(view.id), |out| {
                     out.extend(et.micros().to_le_bytes());
                 });
@@ -201,7 +241,9 @@ impl Writer {
     /// After an I/O fault nothing more is accepted: RocksDB may have latched an error, and a later
     /// success would say more than is known.
     pub(crate) fn poison(&self, error: &Error) {
-        self.poison.lock().get_or_insert_with(|| (ErrorKind::Poisoned, error.to_string()));
+        self.poison
+            .lock()
+            .get_or_insert_with(|| (ErrorKind::Poisoned, error.to_string()));
     }
 
     pub(crate) fn check_alive(&self) -> Result<()> {
@@ -244,7 +286,9 @@ impl<'a> Group<'a> {
         now: Timestamp,
         cursor: &mut Option<Cursor<'k>>,
     ) -> Result<()> {
-        let Some(stored) = kv.get(Family::Latest, prefix, None)? else { return Ok(()) };
+        let Some(stored) = kv.get(Family::Latest, prefix, None)? else {
+            return Ok(());
+        };
         let latest = LatestRow::open(prefix, &stored)?;
         if latest.entity != self.entity {
             // The entity that was here first keeps the place.
@@ -254,9 +298,17 @@ impl<'a> Group<'a> {
         self.schema_version = latest.schema_version;
         self.newest_et = latest.newest_et().max(latest.next_due());
         if latest.next_due().is_some_and(|due| due <= now) {
-            let cursor = cursor.get_or_insert_with(|| kv.cursor(Family::History, Walk::Entity, None));
+            let cursor =
+                cursor.get_or_insert_with(|| kv.cursor(Family::History, Walk::Entity, None));
             let until = latest.newest_et().max(Some(now)).expect("now is there");
-            refold(cursor, self.view, prefix, self.entity, until, &mut self.fold)?;
+            refold(
+                cursor,
+                self.view,
+                prefix,
+                self.entity,
+                until,
+                &mut self.fold,
+            )?;
             self.changed = true;
         } else {
             self.fold.load(&latest)?;
@@ -268,13 +320,17 @@ impl<'a> Group<'a> {
         if self.changed && !self.added.is_empty() {
             let (schema_version, entity) = (self.schema_version, self.entity);
             let fold = &mut self.fold;
-            batch.put(Family::Latest, prefix, |out| fold.write(schema_version, entity, out));
+            batch.put(Family::Latest, prefix, |out| {
+                fold.write(schema_version, entity, out)
+            });
         }
     }
 }
 
 fn put_version(row: &Candidate, batch: &mut KvBatch<'_>) {
-    batch.put(Family::History, &row.key, |out| out.extend_from_slice(&row.value));
+    batch.put(Family::History, &row.key, |out| {
+        out.extend_from_slice(&row.value)
+    });
 }
 
 /// Joins an accepted row into its entity's latest row, and counts what it did.
@@ -308,8 +364,9 @@ fn apply<'a>(
 /// Whether a row contradicts another of the same instant, as far as the latest row and this batch
 /// can tell.
 fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> Result<bool> {
-    let same_instant =
-        |stamp: &Stamp| (stamp.et, stamp.rec) == (row.stamp.et, row.stamp.rec) && *stamp != row.stamp;
+    let same_instant = |stamp: &Stamp| {
+        (stamp.et, stamp.rec) == (row.stamp.et, row.stamp.rec) && *stamp != row.stamp
+    };
     for added in &group.added {
         if same_instant(&added.stamp) {
             let other = HistoryRow::parse(&added.value)?;
@@ -342,7 +399,10 @@ fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> 
 }
 
 fn rejected(bad: &[Bad], rows: u64) -> Error {
-    let first = bad.iter().min_by_key(|bad| bad.number).expect("there is a bad row");
+    let first = bad
+        .iter()
+        .min_by_key(|bad| bad.number)
+        .expect("there is a bad row");
     Error::new(
         ErrorKind::Rejected,
         format!(

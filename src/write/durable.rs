@@ -78,7 +78,9 @@ impl Syncer {
                 // An fsync that failed is never tried again: the next one may succeed without the
                 // pages that the first one lost.
                 Err(error) => {
-                    state.failed.get_or_insert((error.kind(), error.to_string()));
+                    state
+                        .failed
+                        .get_or_insert((error.kind(), error.to_string()));
                 }
             }
             let done = state.done;
@@ -135,7 +137,10 @@ impl State {
             )));
         }
         self.stopping.then(|| {
-            Err(Error::new(ErrorKind::Closed, "the store was closed before the write was durable"))
+            Err(Error::new(
+                ErrorKind::Closed,
+                "the store was closed before the write was durable",
+            ))
         })
     }
 }
@@ -189,7 +194,9 @@ impl Future for Ticket {
     type Output = Result<Receipt>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some((syncer, number)) = &self.pending else { return Poll::Ready(Ok(self.receipt)) };
+        let Some((syncer, number)) = &self.pending else {
+            return Poll::Ready(Ok(self.receipt));
+        };
         let mut state = syncer.state.lock();
         if let Some(outcome) = state.outcome(*number) {
             return Poll::Ready(outcome.map(|()| self.receipt));
@@ -202,7 +209,10 @@ impl Future for Ticket {
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let number = self.pending.as_ref().map(|(_, number)| number);
-        f.debug_struct("Ticket").field("receipt", &self.receipt).field("batch", &number).finish()
+        f.debug_struct("Ticket")
+            .field("receipt", &self.receipt)
+            .field("batch", &number)
+            .finish()
     }
 }
 
@@ -234,7 +244,9 @@ mod tests {
                     })
                 })
                 .collect();
-            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            writers
+                .into_iter()
+                .for_each(|writer| writer.join().unwrap());
             syncer.stop();
         });
         let syncs = syncs.load(Ordering::SeqCst);

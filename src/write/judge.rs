@@ -46,8 +46,17 @@ impl Bad {
         origin: Option<Origin>,
         now: Timestamp,
     ) -> Self {
-        let entry = QuarantineEntry { reason: error.to_string(), set_aside_at: now, raw, origin };
-        Bad { number, error, entry }
+        let entry = QuarantineEntry {
+            reason: error.to_string(),
+            set_aside_at: now,
+            raw,
+            origin,
+        };
+        Bad {
+            number,
+            error,
+            entry,
+        }
     }
 }
 
@@ -77,7 +86,11 @@ pub(super) fn judge(
             }
         };
         match judged {
-            Ok(candidate) => good.push(Candidate { raw, origin, ..candidate }),
+            Ok(candidate) => good.push(Candidate {
+                raw,
+                origin,
+                ..candidate
+            }),
             Err(error) => bad.push(Bad::new(number, error, raw, origin, now)),
         }
     }
@@ -85,7 +98,13 @@ pub(super) fn judge(
 }
 
 fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
-    let Draft { view, entity, et, rec, .. } = draft;
+    let Draft {
+        view,
+        entity,
+        et,
+        rec,
+        ..
+    } = draft;
     check_times(&view.contract, *et, *rec, appended)
         .map_err(|e| e.at(place(&view.contract, &entity.to_values())))
 }
@@ -93,9 +112,22 @@ fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
 /// What the quarantine keeps of a row that came by handles: the event line that says the same.
 #[cfg(feature = "text")]
 fn raw_of(draft: &Draft) -> Vec<u8> {
-    let Draft { view, entity, et, rec, op, value } = draft;
-    let Ok(row) = HistoryRow::parse(value) else { return value.clone() };
-    let stamp = Stamp { et: *et, rec: rec.unwrap_or(*et), last: 0 };
+    let Draft {
+        view,
+        entity,
+        et,
+        rec,
+        op,
+        value,
+    } = draft;
+    let Ok(row) = HistoryRow::parse(value) else {
+        return value.clone();
+    };
+    let stamp = Stamp {
+        et: *et,
+        rec: rec.unwrap_or(*et),
+        last: 0,
+    };
     let version = crate::query::Version::of(&view.contract, stamp, &row, value, false);
     let mut line = String::new();
     let event = crate::interchange::EventLine {
@@ -116,12 +148,29 @@ fn raw_of(draft: &Draft) -> Vec<u8> {
 }
 
 fn candidate(draft: Draft, number: usize) -> Result<Candidate> {
-    let Draft { view, entity, et, rec, op, value } = draft;
+    let Draft {
+        view,
+        entity,
+        et,
+        rec,
+        op,
+        value,
+    } = draft;
     let row = HistoryRow::parse(&value)?;
     let digest = digest::content(&view.contract, &row.body)?;
     let stamp = Stamp::new(et, rec.unwrap_or(et), op, digest);
     let key = key::history(entity.prefix(), &stamp);
-    Ok(Candidate { view, entity, op, stamp, key, value, number, raw: Vec::new(), origin: None })
+    Ok(Candidate {
+        view,
+        entity,
+        op,
+        stamp,
+        key,
+        value,
+        number,
+        raw: Vec::new(),
+        origin: None,
+    })
 }
 
 /// Where a message is about: the view, its schema version and the entity.
@@ -129,7 +178,13 @@ pub(super) fn place(contract: &Contract, entity: &[Value]) -> String {
     let mut out = format!("view {:?} v{}", contract.name(), contract.version());
     let columns = contract.key().iter().zip(entity);
     for (at, (column, value)) in columns.enumerate() {
-        let _ = write!(out, "{}{}={}", if at == 0 { ", entity " } else { " " }, column.name, shown(value));
+        let _ = write!(
+            out,
+            "{}{}={}",
+            if at == 0 { ", entity " } else { " " },
+            column.name,
+            shown(value)
+        );
     }
     out
 }
@@ -149,7 +204,9 @@ fn shown(value: &Value) -> String {
 
 pub(super) fn check_op(op: Op, features: usize) -> Result<()> {
     match (op, features) {
-        (Op::Patch, 0) => Err(Error::contract("a patch names at least one feature, this one names none")),
+        (Op::Patch, 0) => Err(Error::contract(
+            "a patch names at least one feature, this one names none",
+        )),
         (Op::Delete, 1..) => Err(Error::contract(format!(
             "a delete has no features, this one has {features}; write a put or a patch for them"
         ))),
@@ -161,7 +218,9 @@ pub(super) fn check_size(bytes: usize) -> Result<()> {
     if bytes <= ROW_BYTES_MAX {
         return Ok(());
     }
-    Err(Error::contract(format!("the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit")))
+    Err(Error::contract(format!(
+        "the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit"
+    )))
 }
 
 /// Resolves an event's names and checks its values.
@@ -186,8 +245,20 @@ fn draft(event: Event, catalog: &Catalog, builder: &mut BodyBuilder) -> Result<D
     check_op(event.op, builder.len()).map_err(here)?;
     let value = encode_row(&view, event.op, &entity, builder);
     check_size(value.len()).map_err(here)?;
-    let Event { event_time: et, recorded_at: rec, op, .. } = event;
-    Ok(Draft { view: view.clone(), entity, et, rec, op, value })
+    let Event {
+        event_time: et,
+        recorded_at: rec,
+        op,
+        ..
+    } = event;
+    Ok(Draft {
+        view: view.clone(),
+        entity,
+        et,
+        rec,
+        op,
+        value,
+    })
 }
 
 /// The key columns of an event, in the order of the key.
@@ -196,10 +267,17 @@ fn columns(contract: &Contract, named: &[(String, Value)]) -> Result<Vec<Value>>
     let mut given = vec![false; columns.len()];
     let here = |text: String| Error::contract(text).at(place(contract, &[]));
     for (name, value) in named {
-        let at = contract.key().iter().position(|column| column.name == *name).ok_or_else(|| {
-            let names = contract.key().iter().map(|column| column.name.as_str());
-            here(format!("no entity column {name:?}{}", did_you_mean(name, names)))
-        })?;
+        let at = contract
+            .key()
+            .iter()
+            .position(|column| column.name == *name)
+            .ok_or_else(|| {
+                let names = contract.key().iter().map(|column| column.name.as_str());
+                here(format!(
+                    "no entity column {name:?}{}",
+                    did_you_mean(name, names)
+                ))
+            })?;
         if std::mem::replace(&mut given[at], true) {
             return Err(here(format!("entity column {name:?} is given twice")));
         }
@@ -220,13 +298,20 @@ fn set(
     value: &Value,
     builder: &mut BodyBuilder,
 ) -> Result<()> {
-    let feature = contract.find(name).filter(|f| f.since() <= version).ok_or_else(|| {
-        let names = contract.features().iter().filter(|f| f.since() <= version).map(|f| f.name());
-        Error::contract(format!(
-            "no feature {name:?} in schema version {version}{}",
-            did_you_mean(name, names)
-        ))
-    })?;
+    let feature = contract
+        .find(name)
+        .filter(|f| f.since() <= version)
+        .ok_or_else(|| {
+            let names = contract
+                .features()
+                .iter()
+                .filter(|f| f.since() <= version)
+                .map(|f| f.name());
+            Error::contract(format!(
+                "no feature {name:?} in schema version {version}{}",
+                did_you_mean(name, names)
+            ))
+        })?;
     contract.check_value(feature, value)?;
     if builder.has(feature.id()) {
         return Err(Error::contract(format!("feature {name:?} is given twice")));

@@ -17,7 +17,10 @@ impl Quarantine {
     /// Counts what is stored.
     pub(crate) fn open(kv: &Kv, rows_max: u64) -> Result<Self> {
         let rows = entries(kv)?.len() as u64;
-        Ok(Quarantine { rows: Mutex::new(rows), rows_max })
+        Ok(Quarantine {
+            rows: Mutex::new(rows),
+            rows_max,
+        })
     }
 
     /// Adds bad rows to a batch and lets `commit` write it. An entry that is there already is not
@@ -68,7 +71,11 @@ pub(crate) fn entries(kv: &Kv) -> Result<Vec<QuarantineEntry>> {
     cursor.seek(&[])?;
     let mut entries = Vec::new();
     while let Some((key, stored)) = cursor.item() {
-        entries.push(QuarantineEntry::decode(checksum::open("a quarantine entry", key, stored)?)?);
+        entries.push(QuarantineEntry::decode(checksum::open(
+            "a quarantine entry",
+            key,
+            stored,
+        )?)?);
         cursor.next()?;
     }
     Ok(entries)

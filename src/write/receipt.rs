@@ -52,7 +52,10 @@ impl WriteOptions {
 
     /// Buffered.
     pub fn buffered() -> Self {
-        WriteOptions { durability: Durability::Buffered, ..WriteOptions::default() }
+        WriteOptions {
+            durability: Durability::Buffered,
+            ..WriteOptions::default()
+        }
     }
 
     /// The same, with bad rows set aside.

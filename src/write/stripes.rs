@@ -24,7 +24,10 @@ impl Stripes {
         let mut wanted: Vec<usize> = entities.map(stripe_of).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        wanted.into_iter().map(|stripe| self.0[stripe].lock()).collect()
+        wanted
+            .into_iter()
+            .map(|stripe| self.0[stripe].lock())
+            .collect()
     }
 }
 

@@ -4,7 +4,9 @@
 //! the store closed and reopened before each question. And before each question all rows so far go
 //! into two more stores: in reversed order, and each twice in batches of one.
 
-use crate::trace::{Ask, Batch, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text};
+use crate::trace::{
+    Ask, Batch, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text,
+};
 use asof::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,10 +68,20 @@ fn play(trace: &Trace, before_asking: Before) {
             Step::Batch(batch) => said.extend(world.write(batch)),
             Step::Floor(view, floor) => {
                 let view = world.store().view(view).unwrap();
-                assert_eq!(world.store().floor(&view), Some(time(floor)), "{}", world.name);
+                assert_eq!(
+                    world.store().floor(&view),
+                    Some(time(floor)),
+                    "{}",
+                    world.name
+                );
             }
             Step::Quarantine(rows) => {
-                assert_eq!(world.store().quarantine().unwrap().len() as u64, *rows, "{}", world.name);
+                assert_eq!(
+                    world.store().quarantine().unwrap().len() as u64,
+                    *rows,
+                    "{}",
+                    world.name
+                );
             }
             Step::Ask(ask) => asks.push(ask),
         }
@@ -101,8 +113,11 @@ fn replay(trace: &Trace, world: &World, views: &[&str], said: &[Said<'_>], asks:
     let reversed: Vec<Vec<Said<'_>>> = vec![said.iter().rev().copied().collect()];
     let twice = said.iter().chain(said).map(|said| vec![*said]).collect();
     let one_by_one_reversed = said.iter().rev().map(|said| vec![*said]).collect();
-    let ways =
-        [("reversed", reversed), ("twice", twice), ("reversed, one by one", one_by_one_reversed)];
+    let ways = [
+        ("reversed", reversed),
+        ("twice", twice),
+        ("reversed, one by one", one_by_one_reversed),
+    ];
     for (way, batches) in ways {
         let mut other = World::new(trace);
         other.clock.set(world.clock.now());
@@ -113,10 +128,18 @@ fn replay(trace: &Trace, world: &World, views: &[&str], said: &[Said<'_>], asks:
         let how = format!("{} {way}", trace.name);
         asks.iter().for_each(|ask| check(&other, ask, &how));
         for view in world.store().views() {
-            let there = other.store().view_in(view.namespace(), view.name()).unwrap();
-            let digests =
-                (world.store().digest(&view).unwrap(), other.store().digest(&there).unwrap());
-            assert_eq!(digests.0, digests.1, "{how}: the retained sets of {view:?} differ");
+            let there = other
+                .store()
+                .view_in(view.namespace(), view.name())
+                .unwrap();
+            let digests = (
+                world.store().digest(&view).unwrap(),
+                other.store().digest(&there).unwrap(),
+            );
+            assert_eq!(
+                digests.0, digests.1,
+                "{how}: the retained sets of {view:?} differ"
+            );
         }
         let report = other.store().verify(&mut |_| {}).unwrap();
         assert!(report.is_clean(), "{how}: {report:?}");
@@ -143,8 +166,19 @@ impl World {
             options = options.quarantine_rows_max(rows);
         }
         let directory = TempDir::new().unwrap();
-        let store = Some(options.clone().open(directory.path().join("store")).unwrap());
-        World { name: trace.name.clone(), clock, options, store, directory }
+        let store = Some(
+            options
+                .clone()
+                .open(directory.path().join("store"))
+                .unwrap(),
+        );
+        World {
+            name: trace.name.clone(),
+            clock,
+            options,
+            store,
+            directory,
+        }
     }
 
     fn store(&self) -> &Store {
@@ -154,18 +188,30 @@ impl World {
     fn reopen(&mut self) {
         self.store.take().unwrap().close().unwrap();
         let path = self.directory.path().join("store");
-        self.store = Some(self.options.clone().create_if_missing(false).open(path).unwrap());
+        self.store = Some(
+            self.options
+                .clone()
+                .create_if_missing(false)
+                .open(path)
+                .unwrap(),
+        );
     }
 
     /// Applies a view file, and writes a row of an entity that no trace speaks about.
     fn define(&mut self, toml: &str) {
         let definition = ViewDefinition::from_toml(toml).unwrap();
-        let (namespace, name) = (definition.namespace().to_string(), definition.name().to_string());
+        let (namespace, name) = (
+            definition.namespace().to_string(),
+            definition.name().to_string(),
+        );
         self.store().apply(definition).unwrap();
         let view = self.store().view_in(&namespace, &name).unwrap();
         let mut batch = WriteBatch::new();
         let longest_ago = Timestamp::from_secs(0);
-        batch.put(&view, &stranger(&view, "neighbour"), longest_ago).finish().unwrap();
+        batch
+            .put(&view, &stranger(&view, "neighbour"), longest_ago)
+            .finish()
+            .unwrap();
         self.store().write(batch, WriteOptions::buffered()).unwrap();
     }
 
@@ -194,16 +240,24 @@ impl World {
         let rows: Vec<&str> = batch.rows.iter().map(String::as_str).collect();
         let appended_at = batch.appended_at.as_deref().map(time);
         let options = WriteOptions {
-            on_bad_row: if batch.sets_aside { OnBadRow::Quarantine } else { OnBadRow::Refuse },
+            on_bad_row: if batch.sets_aside {
+                OnBadRow::Quarantine
+            } else {
+                OnBadRow::Refuse
+            },
             log_append_time: appended_at,
             ..WriteOptions::default()
         };
-        let written = self.store().write(self.batch(&rows, batch.origin.as_ref()), options);
+        let written = self
+            .store()
+            .write(self.batch(&rows, batch.origin.as_ref()), options);
         match (&batch.outcome, written) {
             (Outcome::Receipt(counts), Ok(receipt)) => {
                 check_receipt(counts, &receipt, &format!("{}: {rows:?}", self.name));
                 let appended_at = appended_at.unwrap_or(self.clock.now());
-                rows.into_iter().map(|row| Said { row, appended_at }).collect()
+                rows.into_iter()
+                    .map(|row| Said { row, appended_at })
+                    .collect()
             }
             (Outcome::Refused(why, says), Err(error)) => {
                 let kind = match why.as_str() {
@@ -214,12 +268,19 @@ impl World {
                 assert_eq!(error.kind(), kind, "{}: {rows:?}: {error}", self.name);
                 for word in says {
                     let text = error.to_string();
-                    assert!(text.contains(word), "{}: {word:?} is not in {text:?}", self.name);
+                    assert!(
+                        text.contains(word),
+                        "{}: {word:?} is not in {text:?}",
+                        self.name
+                    );
                 }
                 Vec::new()
             }
             (outcome, written) => {
-                panic!("{}: {rows:?} should become {outcome:?}, and became {written:?}", self.name)
+                panic!(
+                    "{}: {rows:?} should become {outcome:?}, and became {written:?}",
+                    self.name
+                )
             }
         }
     }
@@ -228,16 +289,32 @@ impl World {
     fn repeat(&mut self, rows: &[Said<'_>]) {
         // Rows of one batch have one log-append time.
         for group in rows.chunk_by(|a, b| a.appended_at == b.appended_at) {
-            let options = WriteOptions::synced().quarantine().appended_at(group[0].appended_at);
+            let options = WriteOptions::synced()
+                .quarantine()
+                .appended_at(group[0].appended_at);
             let rows: Vec<&str> = group.iter().map(|said| said.row).collect();
-            self.store().write(self.batch(&rows, None), options).unwrap();
+            self.store()
+                .write(self.batch(&rows, None), options)
+                .unwrap();
         }
     }
 }
 
 fn check_receipt(expected: &[(String, u64)], receipt: &Receipt, place: &str) {
-    let Receipt { rows, applied, duplicate, too_late, fenced, quarantined, .. } = *receipt;
-    assert_eq!(rows, applied + duplicate + too_late + fenced + quarantined, "{place}: {receipt}");
+    let Receipt {
+        rows,
+        applied,
+        duplicate,
+        too_late,
+        fenced,
+        quarantined,
+        ..
+    } = *receipt;
+    assert_eq!(
+        rows,
+        applied + duplicate + too_late + fenced + quarantined,
+        "{place}: {receipt}"
+    );
     let counts = [
         ("rows", rows),
         ("applied", applied),
@@ -250,10 +327,16 @@ fn check_receipt(expected: &[(String, u64)], receipt: &Receipt, place: &str) {
         ("conflict", receipt.conflict),
     ];
     for (name, count) in &counts[6..] {
-        assert!(*count <= applied, "{place}: {name} is no part of applied in {receipt}");
+        assert!(
+            *count <= applied,
+            "{place}: {name} is no part of applied in {receipt}"
+        );
     }
     for (name, count) in expected {
-        let found = counts.iter().find(|(known, _)| known == name).expect("a receipt has such a count");
+        let found = counts
+            .iter()
+            .find(|(known, _)| known == name)
+            .expect("a receipt has such a count");
         assert_eq!(found.1, *count, "{place}: {name} of {receipt}");
     }
 }
@@ -261,14 +344,27 @@ fn check_receipt(expected: &[(String, u64)], receipt: &Receipt, place: &str) {
 /// Asks in every way there is. Each must give the same.
 fn check(world: &World, ask: &Ask, how: &str) {
     let store = world.store();
-    let view = store.view_in(ask.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE), &ask.view).unwrap();
-    let entity = view.entity(view.contract().read_entity_json(&ask.entity).unwrap()).unwrap();
+    let view = store
+        .view_in(
+            ask.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE),
+            &ask.view,
+        )
+        .unwrap();
+    let entity = view
+        .entity(view.contract().read_entity_json(&ask.entity).unwrap())
+        .unwrap();
     let as_of = ask.as_of.as_deref().map(time);
     let mut question = as_of.map_or(Question::latest(), Question::as_of);
     if let Some(k) = &ask.known_at {
         question = question.known_at(time(k));
     }
-    let asked = Asked { view: &view, entity: &entity, question, as_of, expect: ask.expect.as_ref() };
+    let asked = Asked {
+        view: &view,
+        entity: &entity,
+        question,
+        as_of,
+        expect: ask.expect.as_ref(),
+    };
     asked.ask(store, &format!("{how}: {ask:?} of the store"));
     asked.ask(&store.snapshot(), &format!("{how}: {ask:?} of a snapshot"));
 }
@@ -283,22 +379,44 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn ask<R: Read>(&self, reader: &R, how: &str) {
-        let Asked { view, entity, question, .. } = *self;
+        let Asked {
+            view,
+            entity,
+            question,
+            ..
+        } = *self;
         let (neighbour, missing) = (stranger(view, "neighbour"), stranger(view, "missing"));
-        self.judge(reader, reader.get(view, entity, question).as_ref(), &format!("{how} by get"));
+        self.judge(
+            reader,
+            reader.get(view, entity, question).as_ref(),
+            &format!("{how} by get"),
+        );
         let mut row = Row::new();
         for dirt in [&neighbour, entity, &missing] {
-            reader.get_into(view, dirt, Question::latest(), &mut row).unwrap();
+            reader
+                .get_into(view, dirt, Question::latest(), &mut row)
+                .unwrap();
             let verdict = reader.get_into(view, entity, question, &mut row);
             let given = verdict.map(|verdict| {
                 assert_eq!(verdict, row.verdict(), "{how}");
                 &row
             });
-            self.judge(reader, given.as_ref().copied(), &format!("{how} by get_into"));
+            self.judge(
+                reader,
+                given.as_ref().copied(),
+                &format!("{how} by get_into"),
+            );
         }
-        for order in [[&neighbour, entity, &missing], [&missing, entity, &neighbour]] {
+        for order in [
+            [&neighbour, entity, &missing],
+            [&missing, entity, &neighbour],
+        ] {
             let rows = reader.get_many(view, &order.map(Entity::clone), question);
-            self.judge(reader, rows.as_ref().map(|rows| &rows[1]), &format!("{how} by get_many"));
+            self.judge(
+                reader,
+                rows.as_ref().map(|rows| &rows[1]),
+                &format!("{how} by get_many"),
+            );
             if let Ok(rows) = rows {
                 assert_eq!(rows.len(), 3, "{how}");
                 let of_missing = &rows[if *order[0] == missing { 0 } else { 2 }];
@@ -307,7 +425,11 @@ impl Asked<'_> {
         }
         let set = FeatureSet::new([view.clone(), view.clone()]);
         let rows = reader.get_set(&set, &[neighbour, entity.clone()], question);
-        self.judge(reader, rows.as_ref().map(|row| &row.rows()[1]), &format!("{how} by get_set"));
+        self.judge(
+            reader,
+            rows.as_ref().map(|row| &row.rows()[1]),
+            &format!("{how} by get_set"),
+        );
         self.scan(reader, &format!("{how} by scan"));
     }
 
@@ -317,11 +439,19 @@ impl Asked<'_> {
             Err(error) => return self.judge(reader, Err(&error), how),
         };
         let rows: Vec<(Entity, Row)> = scan.map(Result::unwrap).collect();
-        let found: Vec<&Row> =
-            rows.iter().filter(|(entity, _)| entity == self.entity).map(|(_, row)| row).collect();
-        let expect = self.expect.unwrap_or_else(|| panic!("{how}: {} rows, not refused", rows.len()));
+        let found: Vec<&Row> = rows
+            .iter()
+            .filter(|(entity, _)| entity == self.entity)
+            .map(|(_, row)| row)
+            .collect();
+        let expect = self
+            .expect
+            .unwrap_or_else(|| panic!("{how}: {} rows, not refused", rows.len()));
         if expect.verdict == "never" {
-            assert!(found.is_empty(), "{how}: an entity that never was is in the scan");
+            assert!(
+                found.is_empty(),
+                "{how}: an entity that never was is in the scan"
+            );
         } else {
             assert_eq!(found.len(), 1, "{how}");
             self.judge(reader, Ok(found[0]), how);
@@ -335,8 +465,12 @@ impl Asked<'_> {
                 assert_eq!(row.as_of(), self.as_of.unwrap_or(reader.now()), "{how}");
             }
             (None, Err(error)) => {
-                let floor = reader.floor(self.view).expect("a view without a floor refuses nothing");
-                let kind = ErrorKind::BeyondHistory { floor: floor.micros() };
+                let floor = reader
+                    .floor(self.view)
+                    .expect("a view without a floor refuses nothing");
+                let kind = ErrorKind::BeyondHistory {
+                    floor: floor.micros(),
+                };
                 assert_eq!(error.kind(), kind, "{how}: {error}");
             }
             (expect, given) => panic!("{how}: expected {expect:?}, found {given:?}"),
@@ -346,8 +480,10 @@ impl Asked<'_> {
 
 /// What a row says of the features that are expected.
 fn in_words(row: &Row, expect: &Expected) -> Expected {
-    let mut words =
-        Expected { verdict: row.verdict().name().into(), features: std::collections::BTreeMap::new() };
+    let mut words = Expected {
+        verdict: row.verdict().name().into(),
+        features: std::collections::BTreeMap::new(),
+    };
     for name in expect.features.keys() {
         let answer = row.by_name(name).unwrap();
         let value = answer.value.map(|value| {
@@ -356,7 +492,10 @@ fn in_words(row: &Row, expect: &Expected) -> Expected {
             value_text(&text)
         });
         let event_time = answer.event_time.map(|t| t.to_string());
-        words.features.insert(name.clone(), (answer.status.name().into(), value, event_time));
+        words.features.insert(
+            name.clone(),
+            (answer.status.name().into(), value, event_time),
+        );
     }
     words
 }

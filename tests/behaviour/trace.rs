@@ -161,7 +161,10 @@ type Members = BTreeMap<String, Box<RawValue>>;
 impl Trace {
     /// Reads a trace of the repository whose root is given.
     pub(crate) fn read(root: &Path, name: &str) -> Trace {
-        let path = root.join("tests/conformance").join(name).with_extension("jsonl");
+        let path = root
+            .join("tests/conformance")
+            .join(name)
+            .with_extension("jsonl");
         let text = std::fs::read_to_string(&path).unwrap();
         let mut lines = text.lines().enumerate().map(|(at, line)| {
             let members: Members = serde_json::from_str(line)
@@ -170,9 +173,16 @@ impl Trace {
         });
         let (_, head) = lines.next().expect("a trace has a first line");
         for says in ["clause", "says", "hurts"] {
-            assert!(!string(&head[says]).is_empty(), "{name} does not say {says}");
+            assert!(
+                !string(&head[says]).is_empty(),
+                "{name} does not say {says}"
+            );
         }
-        let mut trace = Trace { name: name.into(), quarantine_rows_max: None, steps: Vec::new() };
+        let mut trace = Trace {
+            name: name.into(),
+            quarantine_rows_max: None,
+            steps: Vec::new(),
+        };
         for (place, members) in lines {
             trace.line(&place, &members);
         }
@@ -216,7 +226,13 @@ impl Trace {
 impl Batch {
     fn of(rows: Vec<String>) -> Batch {
         let outcome = Outcome::Receipt(Vec::new());
-        Batch { rows, sets_aside: false, appended_at: None, origin: None, outcome }
+        Batch {
+            rows,
+            sets_aside: false,
+            appended_at: None,
+            origin: None,
+            outcome,
+        }
     }
 
     fn read(members: &Members) -> Batch {
@@ -227,12 +243,18 @@ impl Batch {
             Err(_) => row.get().to_string(),
         };
         let mut batch = Batch::of(rows.into_iter().map(text).collect());
-        batch.sets_aside = members.get("on_bad").is_some_and(|word| string(word) == "set_aside");
+        batch.sets_aside = members
+            .get("on_bad")
+            .is_some_and(|word| string(word) == "set_aside");
         batch.appended_at = members.get("appended_at").map(|t| string(t));
         batch.origin = members.get("origin").map(|origin| {
             let origin = object(origin.get());
             let offset = origin["offset"].get().parse().unwrap();
-            (string(&origin["source"]), string(&origin["partition"]), offset)
+            (
+                string(&origin["source"]),
+                string(&origin["partition"]),
+                offset,
+            )
         });
         batch
     }
@@ -244,7 +266,9 @@ impl Outcome {
             let counts: BTreeMap<String, u64> = serde_json::from_str(receipt.get()).unwrap();
             return Outcome::Receipt(counts.into_iter().collect());
         }
-        let says = members.get("says").map(|says| serde_json::from_str(says.get()).unwrap());
+        let says = members
+            .get("says")
+            .map(|says| serde_json::from_str(says.get()).unwrap());
         Outcome::Refused(string(&members["refused"]), says.unwrap_or_default())
     }
 }
@@ -284,7 +308,10 @@ impl Expected {
             let event_time = says.get("event_time").map(|t| string(t));
             features.insert(name, (string(&says["status"]), value, event_time));
         }
-        Expected { verdict: string(&answer["verdict"]), features }
+        Expected {
+            verdict: string(&answer["verdict"]),
+            features,
+        }
     }
 }
 
@@ -309,8 +336,9 @@ fn string(raw: &RawValue) -> String {
 pub(crate) fn names_on_disk(root: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(root.join("tests/conformance")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> =
-        names.filter_map(|name| Some(name.strip_suffix(".jsonl")?.to_string())).collect();
+    let mut names: Vec<String> = names
+        .filter_map(|name| Some(name.strip_suffix(".jsonl")?.to_string()))
+        .collect();
     names.sort();
     names
 }

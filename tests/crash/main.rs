@@ -10,7 +10,10 @@
 //!
 //! `cargo test --release --test crash -- --cycles 1000 --seed 7` runs longer.
 
-#![allow(clippy::disallowed_methods, reason = "the harness reads its arguments and sets exit codes")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the harness reads its arguments and sets exit codes"
+)]
 
 use asof::{
     Question, Read, Result, SetDigest, Store, StoreOptions, Timestamp, Type, Verdict,
@@ -38,7 +41,8 @@ fn main() -> ExitCode {
     }
     let number = |name: &str, default: u64| {
         let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
+        at.and_then(|at| arguments.get(at + 1)?.parse().ok())
+            .unwrap_or(default)
     };
     let (cycles, seed) = (number("--cycles", 25), number("--seed", 1));
     let mut failed = 0;
@@ -46,12 +50,19 @@ fn main() -> ExitCode {
         if let Err(why) = cycle_of(seed.wrapping_add(cycle)) {
             failed += 1;
             println!("FAILED: {why}");
-            println!("replay: cargo test --release --test crash -- --cycles 1 --seed {}", seed + cycle);
+            println!(
+                "replay: cargo test --release --test crash -- --cycles 1 --seed {}",
+                seed + cycle
+            );
         }
     }
     println!("test result: kill -9 cycles");
     println!("{} passed, {failed} failed", cycles - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// xorshift64*: the same sequence for the same seed.
@@ -72,12 +83,17 @@ impl Random {
 
 fn open(path: &Path) -> Result<Store> {
     // Small memtables, so that kills also land in flushes and compactions.
-    StoreOptions::new().create_if_missing(true).memtable_bytes(256 << 10).open(path)
+    StoreOptions::new()
+        .create_if_missing(true)
+        .memtable_bytes(256 << 10)
+        .open(path)
 }
 
 fn define(store: &Store) -> Result<()> {
     for name in ["left", "right"] {
-        let view = ViewDefinition::builder(name).key("id", Type::I64).feature("batch", Type::I64);
+        let view = ViewDefinition::builder(name)
+            .key("id", Type::I64)
+            .feature("batch", Type::I64);
         store.apply(view.feature("pad", Type::String).build()?)?;
     }
     Ok(())
@@ -131,12 +147,17 @@ fn cycle_of(seed: u64) -> Result<(), String> {
     define(&store).map_err(failed)?;
     check_batches(&store, acknowledged)?;
     let again = (0..BATCHES).try_for_each(|n| {
-        store.write(batch(&store, n)?, WriteOptions::buffered()).map(drop)
+        store
+            .write(batch(&store, n)?, WriteOptions::buffered())
+            .map(drop)
     });
     again.map_err(failed)?;
     let digests = digests(&store).map_err(failed)?;
     if digests != clean() {
-        return Err(format!("digest {digests:?} after replay, {:?} of a clean ingest", clean()));
+        return Err(format!(
+            "digest {digests:?} after replay, {:?} of a clean ingest",
+            clean()
+        ));
     }
     let report = store.verify(&mut |_| {}).map_err(failed)?;
     if !report.is_clean() {
@@ -164,7 +185,11 @@ fn kill(path: &Path, seed: u64) -> Result<u64, String> {
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
     let mut acknowledged = 0;
     // One in five is killed while it opens the store.
-    let until = if random.below(5) == 0 { 0 } else { random.below(BATCHES) };
+    let until = if random.below(5) == 0 {
+        0
+    } else {
+        random.below(BATCHES)
+    };
     while acknowledged < until {
         match lines.next() {
             Some(Ok(line)) => acknowledged = line.parse::<u64>().map_err(|e| e.to_string())? + 1,
@@ -172,7 +197,10 @@ fn kill(path: &Path, seed: u64) -> Result<u64, String> {
         }
     }
     std::thread::sleep(std::time::Duration::from_micros(random.below(3_000)));
-    child.kill().and_then(|()| child.wait()).map_err(|e| e.to_string())?;
+    child
+        .kill()
+        .and_then(|()| child.wait())
+        .map_err(|e| e.to_string())?;
     // What the child said before it died is still in the pipe.
     for line in lines.map_while(Result::ok) {
         acknowledged = line.parse::<u64>().map_err(|e| e.to_string())? + 1;
@@ -188,19 +216,29 @@ fn check_batches(store: &Store, acknowledged: u64) -> Result<(), String> {
         for (there, name) in there.iter_mut().zip(["left", "right"]) {
             let view = store.view(name).map_err(failed)?;
             let entity = view.entity([1_000_000 + n as i64]).map_err(failed)?;
-            let row = store.get(&view, &entity, Question::latest()).map_err(failed)?;
+            let row = store
+                .get(&view, &entity, Question::latest())
+                .map_err(failed)?;
             *there = row.verdict() == Verdict::Found;
         }
         if there[0] != there[1] {
             return Err(format!("batch {n} is there in part"));
         }
         if n < acknowledged && !there[0] {
-            return Err(format!("batch {n} of {acknowledged} acknowledged ones is lost"));
+            return Err(format!(
+                "batch {n} of {acknowledged} acknowledged ones is lost"
+            ));
         }
         beyond += u64::from(n >= acknowledged && there[0]);
     }
     // The child writes one batch at a time, so that at most one can be there unsaid.
-    if beyond > 1 { Err(format!("{beyond} batches are there that were never written")) } else { Ok(()) }
+    if beyond > 1 {
+        Err(format!(
+            "{beyond} batches are there that were never written"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn digests(store: &Store) -> Result<[SetDigest; 2]> {

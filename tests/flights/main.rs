@@ -33,16 +33,26 @@ impl Random {
 }
 
 /// The event lines: of the file that `ASOF_FLIGHTS` names, or of the shipped month.
-#[expect(clippy::disallowed_methods, reason = "a larger run is asked for by the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a larger run is asked for by the environment"
+)]
 fn lines() -> Vec<String> {
     let text = match std::env::var_os("ASOF_FLIGHTS") {
         Some(path) => std::fs::read(path).expect("ASOF_FLIGHTS names a file of event lines"),
         None => {
             let flights = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/flights");
             let command = "gzip -dc sample/flights.csv.gz | awk -F, -v what=flights -f prepare.awk";
-            let output = Command::new("sh").args(["-c", command]).current_dir(flights).output();
+            let output = Command::new("sh")
+                .args(["-c", command])
+                .current_dir(flights)
+                .output();
             let output = output.expect("sh, gzip and awk are part of every Debian");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             output.stdout
         }
     };
@@ -118,7 +128,11 @@ fn ten_thousand_questions_about_flights_equal_the_model() -> Result<()> {
     let bad = ingest(&store, &view, &mut model, &arrivals)?;
     assert_eq!(store.quarantine()?.len(), bad, "each bad row is kept once");
 
-    let entities: Vec<Vec<Value>> = model.entities().into_iter().map(<[Value]>::to_vec).collect();
+    let entities: Vec<Vec<Value>> = model
+        .entities()
+        .into_iter()
+        .map(<[Value]>::to_vec)
+        .collect();
     let mut statuses = std::collections::BTreeMap::new();
     for question in 0..QUESTIONS {
         let entity = &entities[random.below(entities.len())];
@@ -137,17 +151,35 @@ fn ten_thousand_questions_about_flights_equal_the_model() -> Result<()> {
         assert_eq!(row.verdict(), expected.verdict, "{place}");
         for (feature, answer) in row.iter() {
             let (answer, expected) = (answer?, &expected.features[feature.name()]);
-            assert!(same(&answer, expected), "{place}: {}: {answer:?}, not {expected:?}", feature.name());
+            assert!(
+                same(&answer, expected),
+                "{place}: {}: {answer:?}, not {expected:?}",
+                feature.name()
+            );
             *statuses.entry(answer.status.name()).or_insert(0u64) += 1;
         }
     }
-    println!("{} versions of {} airplanes: {statuses:?}", lines.len() - bad, entities.len());
+    println!(
+        "{} versions of {} airplanes: {statuses:?}",
+        lines.len() - bad,
+        entities.len()
+    );
     // The questions are not all of one kind: outcomes that were known, and that were not yet.
-    assert!(statuses["present"] > QUESTIONS && statuses["absent"] > QUESTIONS / 2, "{statuses:?}");
+    assert!(
+        statuses["present"] > QUESTIONS && statuses["absent"] > QUESTIONS / 2,
+        "{statuses:?}"
+    );
 
     let report = store.verify(&mut |_| {})?;
     assert!(report.is_clean(), "{:?}", report.findings);
-    assert_eq!(report.conflicts as usize, model.conflicts().len(), "ties of one airplane and instant");
-    assert!(report.conflicts > 0, "there are ties, and the digest decides them");
+    assert_eq!(
+        report.conflicts as usize,
+        model.conflicts().len(),
+        "ties of one airplane and instant"
+    );
+    assert!(
+        report.conflicts > 0,
+        "there are ties, and the digest decides them"
+    );
     Ok(())
 }

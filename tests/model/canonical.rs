@@ -36,15 +36,31 @@ pub(super) fn digest(features: &BTreeMap<String, Value>) -> [u8; 16] {
         bytes.extend(name.as_bytes());
         bytes.extend(canonical(value));
     }
-    blake3::hash(&bytes).as_bytes()[..16].try_into().expect("a hash has 32 bytes")
+    blake3::hash(&bytes).as_bytes()[..16]
+        .try_into()
+        .expect("a hash has 32 bytes")
 }
 
 /// Kind u8, then the value, little-endian; the table stands in `src/format/digest.rs`.
-#[allow(unreachable_patterns, reason = "outside the crate, Value is not exhaustive")]
+#[allow(
+    unreachable_patterns,
+    reason = "outside the crate, Value is not exhaustive"
+)]
 pub(super) fn canonical(value: &Value) -> Vec<u8> {
-    let f32_bytes = |v: &f32| if v.is_nan() { [0, 0, 0xc0, 0x7f] } else { v.to_le_bytes() };
-    let f64_bytes =
-        |v: &f64| if v.is_nan() { [0, 0, 0, 0, 0, 0, 0xf8, 0x7f] } else { v.to_le_bytes() };
+    let f32_bytes = |v: &f32| {
+        if v.is_nan() {
+            [0, 0, 0xc0, 0x7f]
+        } else {
+            v.to_le_bytes()
+        }
+    };
+    let f64_bytes = |v: &f64| {
+        if v.is_nan() {
+            [0, 0, 0, 0, 0, 0, 0xf8, 0x7f]
+        } else {
+            v.to_le_bytes()
+        }
+    };
     let text = |bytes: &[u8]| [&(bytes.len() as u32).to_le_bytes()[..], bytes].concat();
     let length = |n: usize| (n as u32).to_le_bytes().to_vec();
     let counted = |n: usize, elements: Vec<u8>| [length(n), elements].concat();
@@ -58,14 +74,22 @@ pub(super) fn canonical(value: &Value) -> Vec<u8> {
         Value::String(v) => (&[6], text(v.as_bytes())),
         Value::Bytes(v) => (&[7], text(v)),
         Value::Timestamp(v) => (&[8], v.micros().to_le_bytes().to_vec()),
-        Value::Vector(v) => (&[9], counted(v.len(), v.iter().flat_map(f32_bytes).collect())),
-        Value::ListI64(v) => {
-            (&[10, 3], counted(v.len(), v.iter().flat_map(|n| n.to_le_bytes()).collect()))
-        }
-        Value::ListF64(v) => (&[10, 5], counted(v.len(), v.iter().flat_map(f64_bytes).collect())),
-        Value::ListString(v) => {
-            (&[10, 6], counted(v.len(), v.iter().flat_map(|s| text(s.as_bytes())).collect()))
-        }
+        Value::Vector(v) => (
+            &[9],
+            counted(v.len(), v.iter().flat_map(f32_bytes).collect()),
+        ),
+        Value::ListI64(v) => (
+            &[10, 3],
+            counted(v.len(), v.iter().flat_map(|n| n.to_le_bytes()).collect()),
+        ),
+        Value::ListF64(v) => (
+            &[10, 5],
+            counted(v.len(), v.iter().flat_map(f64_bytes).collect()),
+        ),
+        Value::ListString(v) => (
+            &[10, 6],
+            counted(v.len(), v.iter().flat_map(|s| text(s.as_bytes())).collect()),
+        ),
         other => panic!("{other:?} has no canonical bytes"),
     };
     [kind, &bytes].concat()

@@ -5,7 +5,10 @@
 //! merged or stopped early, and nothing of the engine is used but its words.
 
 #![allow(dead_code, reason = "each test uses its own part of the model")]
-#![allow(unreachable_pub, reason = "this file is a module of several test binaries")]
+#![allow(
+    unreachable_pub,
+    reason = "this file is a module of several test binaries"
+)]
 
 mod canonical;
 
@@ -41,8 +44,17 @@ impl Version {
         op: Op,
         features: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Self {
-        let features = features.into_iter().map(|(name, v)| (name.to_string(), v)).collect();
-        Version { et, rec: rec.unwrap_or(et), op, digest: digest(&features), features }
+        let features = features
+            .into_iter()
+            .map(|(name, v)| (name.to_string(), v))
+            .collect();
+        Version {
+            et,
+            rec: rec.unwrap_or(et),
+            op,
+            digest: digest(&features),
+            features,
+        }
     }
 
     /// None when the version does not speak about the feature.
@@ -58,7 +70,11 @@ impl Version {
     /// "A Patch: each named feature; a Put or Delete: the row as a whole", which is None here.
     fn speaks_of(&self) -> Vec<Option<&str>> {
         match self.op {
-            Op::Patch => self.features.keys().map(|name| Some(name.as_str())).collect(),
+            Op::Patch => self
+                .features
+                .keys()
+                .map(|name| Some(name.as_str()))
+                .collect(),
             Op::Put | Op::Delete => vec![None],
         }
     }
@@ -73,7 +89,11 @@ impl Version {
 /// "Larger `et`; then larger `rec`; then op, Delete before Patch before Put; then the larger digest."
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        let rank = |op: Op| [Op::Put, Op::Patch, Op::Delete].iter().position(|o| *o == op);
+        let rank = |op: Op| {
+            [Op::Put, Op::Patch, Op::Delete]
+                .iter()
+                .position(|o| *o == op)
+        };
         let place = |v: &Version| (v.et, v.rec, rank(v.op), v.digest);
         place(self).cmp(&place(other))
     }
@@ -129,31 +149,48 @@ pub struct Model {
 
 impl Model {
     pub fn new(definition: ViewDefinition) -> Self {
-        Model { definition, floor: None, horizon: None, entities: BTreeMap::new() }
+        Model {
+            definition,
+            floor: None,
+            horizon: None,
+            entities: BTreeMap::new(),
+        }
     }
 
     /// "Writing is set insertion." Says whether the version is new.
     pub fn insert(&mut self, entity: &[Value], version: Version) -> bool {
         let slot = self.entities.entry(key(entity));
-        slot.or_insert_with(|| (entity.to_vec(), BTreeSet::new())).1.insert(version)
+        slot.or_insert_with(|| (entity.to_vec(), BTreeSet::new()))
+            .1
+            .insert(version)
     }
 
     /// Every entity that was ever written, in the order of their columns.
     pub fn entities(&self) -> Vec<&[Value]> {
-        self.entities.values().map(|(entity, _)| entity.as_slice()).collect()
+        self.entities
+            .values()
+            .map(|(entity, _)| entity.as_slice())
+            .collect()
     }
 
     /// All versions of an entity, oldest first, retained or not.
     pub fn versions(&self, entity: &[Value]) -> BTreeSet<Version> {
-        self.entities.get(&key(entity)).map(|(_, versions)| versions.clone()).unwrap_or_default()
+        self.entities
+            .get(&key(entity))
+            .map(|(_, versions)| versions.clone())
+            .unwrap_or_default()
     }
 
     /// "Its floor is `X = min(now, newest accepted et) - W`, moving only forward." "The horizon is
     /// `H = X - ttl`, only forward."
     pub fn move_floor(&mut self, now: Timestamp) {
-        let Retention::Window(window) = self.definition.time().history else { return };
+        let Retention::Window(window) = self.definition.time().history else {
+            return;
+        };
         let all = self.entities.values().flat_map(|(_, versions)| versions);
-        let Some(newest) = all.map(|version| version.et).max() else { return };
+        let Some(newest) = all.map(|version| version.et).max() else {
+            return;
+        };
         let floor = now.min(newest).saturating_sub(window);
         self.floor = self.floor.max(Some(floor));
         self.horizon = self.horizon.max(self.horizon_at(self.floor));
@@ -168,7 +205,8 @@ impl Model {
 
     /// "Questions need `t >= X` and, if given, `k >= X`, else `BeyondHistory`."
     pub fn is_beyond_history(&self, t: Timestamp, known_at: Option<Timestamp>) -> bool {
-        self.floor.is_some_and(|floor| t < floor || known_at.is_some_and(|k| k < floor))
+        self.floor
+            .is_some_and(|floor| t < floor || known_at.is_some_and(|k| k < floor))
     }
 
     /// "Take the retained versions of the entity with `et <= t` and, if given, `rec <= k`. Walk them
@@ -184,13 +222,21 @@ impl Model {
             Some(newest) if self.is_expired(newest.et, t) => Verdict::Expired,
             Some(_) => Verdict::Found,
         };
-        let names = self.definition.features().iter().map(|feature| feature.birth_name());
-        let features = names.map(|name| (name.to_string(), self.answer(&walk, name, t))).collect();
+        let names = self
+            .definition
+            .features()
+            .iter()
+            .map(|feature| feature.birth_name());
+        let features = names
+            .map(|name| (name.to_string(), self.answer(&walk, name, t)))
+            .collect();
         Answer { verdict, features }
     }
 
     fn answer(&self, newest_first: &[&Version], name: &str, t: Timestamp) -> FeatureAnswer {
-        let spoken = newest_first.iter().find_map(|v| Some((v.et, v.says(name)?)));
+        let spoken = newest_first
+            .iter()
+            .find_map(|v| Some((v.et, v.says(name)?)));
         let (status, value, event_time) = match spoken {
             None | Some((_, Said::Absent)) => (Status::Absent, None, None),
             Some((et, Said::Deleted)) => (Status::Deleted, None, Some(et)),
@@ -203,13 +249,20 @@ impl Model {
             }
             Some((et, Said::Value(value))) => (Status::Present, Some(value.clone()), Some(et)),
         };
-        FeatureAnswer { status, value, event_time }
+        FeatureAnswer {
+            status,
+            value,
+            event_time,
+        }
     }
 
     /// "A value whose age equals the ttl is alive."
     fn is_old(&self, et: Timestamp, t: Timestamp) -> bool {
         let age = i128::from(t.micros()) - i128::from(et.micros());
-        self.definition.time().ttl.is_some_and(|ttl| age > i128::from(ttl.as_micros()))
+        self.definition
+            .time()
+            .ttl
+            .is_some_and(|ttl| age > i128::from(ttl.as_micros()))
     }
 
     fn is_expired(&self, et: Timestamp, t: Timestamp) -> bool {
@@ -228,8 +281,12 @@ impl Model {
         floor: Option<Timestamp>,
         horizon: Option<Timestamp>,
     ) -> Vec<&Version> {
-        let Some((_, all)) = self.entities.get(&key(entity)) else { return Vec::new() };
-        all.iter().filter(|version| is_retained(version, all, floor, horizon)).collect()
+        let Some((_, all)) = self.entities.get(&key(entity)) else {
+            return Vec::new();
+        };
+        all.iter()
+            .filter(|version| is_retained(version, all, floor, horizon))
+            .collect()
     }
 
     /// "`history` yields retained versions as written, each once, in version order; `known_at`
@@ -269,9 +326,19 @@ impl Model {
             (Said::Absent, Said::Absent) | (Said::Deleted, Said::Deleted) => false,
             _ => true,
         };
-        let declared = self.definition.features().iter().map(|feature| feature.birth_name());
-        let named = a.features.keys().chain(b.features.keys()).map(String::as_str);
-        let mut common = declared.chain(named).filter_map(|f| Some((a.says(f)?, b.says(f)?)));
+        let declared = self
+            .definition
+            .features()
+            .iter()
+            .map(|feature| feature.birth_name());
+        let named = a
+            .features
+            .keys()
+            .chain(b.features.keys())
+            .map(String::as_str);
+        let mut common = declared
+            .chain(named)
+            .filter_map(|f| Some((a.says(f)?, b.says(f)?)));
         common.any(|(a, b)| different(a, b))
     }
 }
@@ -288,7 +355,9 @@ fn is_retained(
     if horizon.is_some_and(|horizon| version.et < horizon) {
         return false;
     }
-    let Some(x) = floor.filter(|floor| version.et <= *floor) else { return true };
+    let Some(x) = floor.filter(|floor| version.et <= *floor) else {
+        return true;
+    };
     version.speaks_of().iter().any(|thing| {
         !all.iter().any(|newer| {
             newer > version

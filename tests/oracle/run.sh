@@ -228,6 +228,13 @@ check "its join" join ordered "$scratch/ordered.joined"
 check "its join equals the oracle in plain Python" python3 tests/oracle/join_oracle.py \
     "$data/flights.csv.gz" "$data/weather.csv.gz" "$scratch/ordered.joined"
 
+# The same events against the model of the test suite, shuffled and repeated once more.
+questions() {
+    ASOF_FLIGHTS="$scratch/ordered.jsonl" \
+        cargo test --release --locked --workspace --test flights -- --nocapture
+}
+check "ten thousand questions (entity, as of, known at) equal the model" questions
+
 for batch in 1000 7 333; do
     store="shuffled-$batch"
     check "store shuffled, every third record twice, batches of $batch" fill_shuffled "$batch"

@@ -50,8 +50,18 @@ fn fact() -> impl Strategy<Value = Fact> {
     let value = prop_oneof![1 => Just(None), 4 => (0i64..3).prop_map(Some)];
     let features = prop::collection::btree_map(0usize..3, value, 1..4);
     (0i64..3, et, rec, op, features).prop_map(|(entity, et, rec, op, features)| {
-        let features = if op == Op::Delete { BTreeMap::new() } else { features };
-        Fact { entity, et, rec, op, features }
+        let features = if op == Op::Delete {
+            BTreeMap::new()
+        } else {
+            features
+        };
+        Fact {
+            entity,
+            et,
+            rec,
+            op,
+            features,
+        }
     })
 }
 
@@ -69,7 +79,9 @@ fn definition() -> impl Strategy<Value = ViewDefinition> {
     let ttl = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
     let window = prop_oneof![2 => Just(None), 3 => (0i64..30).prop_map(Some)];
     (ttl, window, any::<bool>()).prop_map(|(ttl, window, stale)| {
-        let mut view = ViewDefinition::builder("v").key("k", Type::I64).max_skew(MaxSkew::Forever);
+        let mut view = ViewDefinition::builder("v")
+            .key("k", Type::I64)
+            .max_skew(MaxSkew::Forever);
         for name in NAMES {
             view = view.define(FeatureDefinition::new(name, Type::I64).nullable());
         }
@@ -110,8 +122,13 @@ impl World<'_> {
     }
 
     fn open(path: &Path, clock: &Arc<ManualClock>) -> Result<Store> {
-        let options = StoreOptions::new().clock(clock.clone()).memtable_bytes(64 << 10);
-        options.block_cache_bytes(1 << 20).create_if_missing(true).open(path)
+        let options = StoreOptions::new()
+            .clock(clock.clone())
+            .memtable_bytes(64 << 10);
+        options
+            .block_cache_bytes(1 << 20)
+            .create_if_missing(true)
+            .open(path)
     }
 
     fn view(&self) -> Result<View> {
@@ -142,7 +159,11 @@ impl World<'_> {
         }
         let receipt = self.store.write(batch, WriteOptions::buffered())?;
         let sum = receipt.applied + receipt.duplicate + receipt.too_late;
-        assert_eq!((receipt.rows, receipt.rows), (sum, facts.len() as u64), "{receipt}");
+        assert_eq!(
+            (receipt.rows, receipt.rows),
+            (sum, facts.len() as u64),
+            "{receipt}"
+        );
         Ok(())
     }
 
@@ -165,7 +186,10 @@ impl World<'_> {
 
 fn tell(model: &mut Model, facts: &[Fact]) {
     for fact in facts {
-        let features = fact.features.iter().map(|(at, value)| (NAMES[*at], Value::from(*value)));
+        let features = fact
+            .features
+            .iter()
+            .map(|(at, value)| (NAMES[*at], Value::from(*value)));
         let version = Version::new(t(fact.et), fact.rec.map(t), fact.op, features);
         model.insert(&entity_of(fact), version);
     }
@@ -177,9 +201,19 @@ fn answer_of(row: &Row) -> Result<Answer> {
         let answer = answer?;
         let value = answer.value.map(|value| value.to_value());
         let (status, event_time) = (answer.status, answer.event_time);
-        features.insert(feature.name().to_string(), FeatureAnswer { status, value, event_time });
+        features.insert(
+            feature.name().to_string(),
+            FeatureAnswer {
+                status,
+                value,
+                event_time,
+            },
+        );
     }
-    Ok(Answer { verdict: row.verdict(), features })
+    Ok(Answer {
+        verdict: row.verdict(),
+        features,
+    })
 }
 
 /// Asks one question along every path.
@@ -190,13 +224,17 @@ fn ask(world: &World<'_>, model: &Model, at: Option<i64>, known_at: Option<i64>)
         question = question.known_at(t(k));
     }
     let as_of = at.map_or(world.store.now(), t);
-    let entities = (0..4).map(|id| world.entity(id)).collect::<Result<Vec<_>>>()?;
+    let entities = (0..4)
+        .map(|id| world.entity(id))
+        .collect::<Result<Vec<_>>>()?;
     // `latest` asks about no time in particular, and is never beyond history.
     let asked = [at, known_at];
-    let beyond = model.floor.is_some_and(|x| asked.into_iter().flatten().any(|at| t(at) < x));
+    let beyond = model
+        .floor
+        .is_some_and(|x| asked.into_iter().flatten().any(|at| t(at) < x));
     let many = world.store.get_many(&view, &entities, question);
     if beyond {
-        let error = many.err().expect("the floor forbids it");
+        let error = many.expect_err("the floor forbids it");
         let floor = model.floor.expect("there is a floor").micros();
         assert_eq!(error.kind(), asof::ErrorKind::BeyondHistory { floor });
         return Ok(());
@@ -205,16 +243,29 @@ fn ask(world: &World<'_>, model: &Model, at: Option<i64>, known_at: Option<i64>)
     let mut scanned: BTreeMap<i64, Answer> = BTreeMap::new();
     for item in world.store.scan(&view, question)? {
         let (entity, row) = item?;
-        let [Value::I64(id)] = entity.to_values()[..] else { unreachable!("the key is an i64") };
-        assert!(scanned.insert(id, answer_of(&row)?).is_none(), "scanned twice");
+        let [Value::I64(id)] = entity.to_values()[..] else {
+            unreachable!("the key is an i64")
+        };
+        assert!(
+            scanned.insert(id, answer_of(&row)?).is_none(),
+            "scanned twice"
+        );
     }
     for (id, (entity, row)) in entities.iter().zip(&many).enumerate() {
         let expected = model.as_of(&[Value::I64(id as i64)], as_of, known_at.map(t));
         let place = format!("entity {id} at {at:?} known at {known_at:?}");
         assert_eq!(answer_of(row)?, expected, "many: {place}");
-        assert_eq!(answer_of(&world.store.get(&view, entity, question)?)?, expected, "one: {place}");
+        assert_eq!(
+            answer_of(&world.store.get(&view, entity, question)?)?,
+            expected,
+            "one: {place}"
+        );
         let snapshot = world.store.snapshot();
-        assert_eq!(answer_of(&snapshot.get(&view, entity, question)?)?, expected, "snap: {place}");
+        assert_eq!(
+            answer_of(&snapshot.get(&view, entity, question)?)?,
+            expected,
+            "snap: {place}"
+        );
         let scanned = scanned.get(&(id as i64));
         match expected.verdict {
             Verdict::Never => assert_eq!(scanned, None, "scan: {place}"),
@@ -236,11 +287,17 @@ fn check(world: &World<'_>, model: &Model) -> Result<()> {
         let entity = world.entity(id)?;
         let columns = [Value::I64(id)];
         for reverse in [false, true] {
-            let range = HistoryRange { reverse, ..HistoryRange::default() };
+            let range = HistoryRange {
+                reverse,
+                ..HistoryRange::default()
+            };
             let found = world.store.history(&view, &entity, range)?;
             let found = found.map(|v| v.map(|v| (v.event_time(), v.recorded_at(), v.op())));
             let found = found.collect::<Result<Vec<_>>>()?;
-            let expected = model.history(&columns, None).into_iter().map(|v| (v.et, v.rec, v.op));
+            let expected = model
+                .history(&columns, None)
+                .into_iter()
+                .map(|v| (v.et, v.rec, v.op));
             let mut expected: Vec<_> = expected.collect();
             if reverse {
                 expected.reverse();
@@ -281,7 +338,9 @@ fn run(definition: &ViewDefinition, steps: &[Step], seed: u64) -> Result<()> {
     facts.extend(again);
     let mut random = seed | 1;
     for at in (1..facts.len()).rev() {
-        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        random = random
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
         facts.swap(at, (random >> 33) as usize % (at + 1));
     }
     for chunk in facts.chunks(1 + seed as usize % 4) {
@@ -289,7 +348,10 @@ fn run(definition: &ViewDefinition, steps: &[Step], seed: u64) -> Result<()> {
     }
     other.store.sync()?;
     check(&other, &model)?;
-    assert_eq!(world.store.digest(&world.view()?)?, other.store.digest(&other.view()?)?);
+    assert_eq!(
+        world.store.digest(&world.view()?)?,
+        other.store.digest(&other.view()?)?
+    );
     Ok(())
 }
 

@@ -4,7 +4,10 @@
 //! opened by RocksDB alone, with options of the same kind, and read by key and by seek. The ingest is
 //! repeated as blind `WriteBatch`es of the same two puts a row, the bytes taken from the store.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and its arguments")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the clock and its arguments"
+)]
 
 mod ours;
 mod raw;
@@ -41,17 +44,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn plan() -> Result<Plan, String> {
-    let mut plan = Plan { entities: 1_000_000, versions: 8, reads: 1_000_000, batch: 1_000 };
+    let mut plan = Plan {
+        entities: 1_000_000,
+        versions: 8,
+        reads: 1_000_000,
+        batch: 1_000,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().and_then(|value| value.parse::<u64>().ok());
-        let value = value.filter(|v| *v > 0).ok_or(format!("{name} takes a positive number"))?;
+        let value = value
+            .filter(|v| *v > 0)
+            .ok_or(format!("{name} takes a positive number"))?;
         match name.as_str() {
             "--entities" => plan.entities = value,
             "--versions" => plan.versions = value,
             "--reads" => plan.reads = value as usize,
             "--batch" => plan.batch = value as usize,
-            _ => return Err(format!("{name} is none of --entities, --versions, --reads, --batch")),
+            _ => {
+                return Err(format!(
+                    "{name} is none of --entities, --versions, --reads, --batch"
+                ));
+            }
         }
     }
     Ok(plan)

@@ -13,7 +13,10 @@ const FEATURES: u32 = 12;
 const HOUR: i64 = 3_600_000_000;
 
 fn open(path: &Path) -> Result<Store> {
-    StoreOptions::new().create_if_missing(true).block_cache_bytes(4 << 30).open(path)
+    StoreOptions::new()
+        .create_if_missing(true)
+        .block_cache_bytes(4 << 30)
+        .open(path)
 }
 
 fn definition() -> Result<ViewDefinition> {
@@ -30,7 +33,9 @@ pub fn time(version: u64) -> Timestamp {
 }
 
 fn features(view: &View) -> Result<Vec<TypedFeature<f64>>> {
-    (0..FEATURES).map(|n| view.feature(&format!("f{n}"))).collect()
+    (0..FEATURES)
+        .map(|n| view.feature(&format!("f{n}")))
+        .collect()
 }
 
 /// In order of time, each version for all entities: buffered, one caller.
@@ -61,7 +66,12 @@ pub fn ingest(plan: Plan, path: &Path, report: &mut Report) -> Result<()> {
     store.sync()?;
     let took = start.elapsed();
     store.compact()?;
-    report.rate("asof ingest, buffered", plan.entities * plan.versions, took, start.elapsed());
+    report.rate(
+        "asof ingest, buffered",
+        plan.entities * plan.versions,
+        took,
+        start.elapsed(),
+    );
     store.close()
 }
 
@@ -70,28 +80,41 @@ pub fn read(plan: Plan, path: &Path, report: &mut Report) -> Result<()> {
     let view = store.view("user")?;
     let feature = features(&view)?[7];
     let mut random = Random(42);
-    let ids: Vec<i64> = (0..plan.reads).map(|_| random.below(plan.entities) as i64).collect();
-    let entities: Vec<Entity> = ids.iter().map(|id| view.entity([*id])).collect::<Result<_>>()?;
+    let ids: Vec<i64> = (0..plan.reads)
+        .map(|_| random.below(plan.entities) as i64)
+        .collect();
+    let entities: Vec<Entity> = ids
+        .iter()
+        .map(|id| view.entity([*id]))
+        .collect::<Result<_>>()?;
     let versions: Vec<u64> = ids.iter().map(|_| random.below(plan.versions)).collect();
     let mut row = Row::new();
     warm(&store, &view)?;
     report.reads("asof latest", plan.reads, |at| {
-        store.get_into(&view, &entities[at], Question::latest(), &mut row).expect("reads");
+        store
+            .get_into(&view, &entities[at], Question::latest(), &mut row)
+            .expect("reads");
         row.get(&feature).expect("is well").expect("is present")
     });
     report.reads("asof latest, from key columns", plan.reads, |at| {
         let entity = view.entity([ids[at]]).expect("is a key");
-        store.get_into(&view, &entity, Question::latest(), &mut row).expect("reads");
+        store
+            .get_into(&view, &entity, Question::latest(), &mut row)
+            .expect("reads");
         row.get(&feature).expect("is well").expect("is present")
     });
     let then = |at: usize| Question::as_of(time(versions[at]));
     report.reads("asof as_of", plan.reads, |at| {
-        store.get_into(&view, &entities[at], then(at), &mut row).expect("reads");
+        store
+            .get_into(&view, &entities[at], then(at), &mut row)
+            .expect("reads");
         row.get(&feature).expect("is well").expect("is present")
     });
     let snapshot = store.snapshot();
     report.reads("asof as_of, snapshot", plan.reads, |at| {
-        snapshot.get_into(&view, &entities[at], then(at), &mut row).expect("reads");
+        snapshot
+            .get_into(&view, &entities[at], then(at), &mut row)
+            .expect("reads");
         row.get(&feature).expect("is well").expect("is present")
     });
     drop(snapshot);

@@ -85,8 +85,13 @@ pub fn read(plan: Plan, path: &Path, report: &mut Report) -> Outcome<()> {
     let all = prefixes(&db)?;
     assert_eq!(all.len() as u64, plan.entities);
     let mut random = Random(42);
-    let picks: Vec<_> = (0..plan.reads).map(|_| all[random.below(plan.entities) as usize]).collect();
-    let seeks: Vec<_> = picks.iter().map(|p| seek_key(p, random.below(plan.versions))).collect();
+    let picks: Vec<_> = (0..plan.reads)
+        .map(|_| all[random.below(plan.entities) as usize])
+        .collect();
+    let seeks: Vec<_> = picks
+        .iter()
+        .map(|p| seek_key(p, random.below(plan.versions)))
+        .collect();
     let point = ReadOptions::default();
     let mut prefix_mode = ReadOptions::default();
     prefix_mode.set_prefix_same_as_start(true);
@@ -96,14 +101,20 @@ pub fn read(plan: Plan, path: &Path, report: &mut Report) -> Outcome<()> {
         cursor.seek(seek_key(prefix, 0));
     }
     report.reads("raw get_pinned_cf", plan.reads, |at| {
-        let value = db.get_pinned_cf_opt(latest, picks[at], &point).expect("reads");
+        let value = db
+            .get_pinned_cf_opt(latest, picks[at], &point)
+            .expect("reads");
         f64_of(&value.expect("is there"))
     });
-    report.reads("raw seek, iterator reused and refreshed", plan.reads, |at| {
-        cursor.refresh().expect("refreshes");
-        cursor.seek(seeks[at]);
-        f64_of(cursor.value().expect("is there"))
-    });
+    report.reads(
+        "raw seek, iterator reused and refreshed",
+        plan.reads,
+        |at| {
+            cursor.refresh().expect("refreshes");
+            cursor.seek(seeks[at]);
+            f64_of(cursor.value().expect("is there"))
+        },
+    );
     report.reads("raw seek, new iterator", plan.reads, |at| {
         let mut options = ReadOptions::default();
         options.set_prefix_same_as_start(true);
@@ -129,7 +140,10 @@ pub fn ingest(plan: Plan, from: &Path, path: &Path, report: &mut Report) -> Outc
     std::fs::create_dir_all(path)?;
     let db = open(path, true)?;
     let (to_latest, to_history) = (db.cf_handle("latest"), db.cf_handle("history"));
-    let (to_latest, to_history) = (to_latest.ok_or("no family")?, to_history.ok_or("no family")?);
+    let (to_latest, to_history) = (
+        to_latest.ok_or("no family")?,
+        to_history.ok_or("no family")?,
+    );
     let mut cursor = source.raw_iterator_cf(history);
     let mut took = std::time::Duration::ZERO;
     let options = WriteOptions::default();
@@ -160,6 +174,11 @@ pub fn ingest(plan: Plan, from: &Path, path: &Path, report: &mut Report) -> Outc
         db.compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
     }
     let settled = took + start.elapsed();
-    report.rate("raw blind WriteBatch, the same puts", plan.entities * plan.versions, took, settled);
+    report.rate(
+        "raw blind WriteBatch, the same puts",
+        plan.entities * plan.versions,
+        took,
+        settled,
+    );
     Ok(())
 }

@@ -38,31 +38,52 @@ impl Report {
     }
 
     pub fn print(&self) {
-        println!("\n{:<44} {:>9} {:>9} {:>9}   (timer of {} ns taken off)", "read, ns", "p50", "p99", "p99.9", self.timer_ns);
+        println!(
+            "\n{:<44} {:>9} {:>9} {:>9}   (timer of {} ns taken off)",
+            "read, ns", "p50", "p99", "p99.9", self.timer_ns
+        );
         for (name, nanos) in &self.reads {
             let at = |permille: usize| nanos[(nanos.len() * permille / 1_000).min(nanos.len() - 1)];
             println!("{name:<44} {:>9} {:>9} {:>9}", at(500), at(990), at(999));
         }
-        println!("\n{:<44} {:>9} {:>9} {:>9}", "ingest", "krows/s", "s", "settled s");
+        println!(
+            "\n{:<44} {:>9} {:>9} {:>9}",
+            "ingest", "krows/s", "s", "settled s"
+        );
         for (name, rows, took, settled) in &self.rates {
             let krows = *rows as f64 / took.as_secs_f64() / 1e3;
-            println!("{name:<44} {krows:>9.0} {:>9.1} {:>9.1}", took.as_secs_f64(), settled.as_secs_f64());
+            println!(
+                "{name:<44} {krows:>9.0} {:>9.1} {:>9.1}",
+                took.as_secs_f64(),
+                settled.as_secs_f64()
+            );
         }
         println!();
         for (ours, raw) in [
             ("asof latest", "raw get_pinned_cf"),
             ("asof latest, from key columns", "raw get_pinned_cf"),
             ("asof as_of", "raw seek, iterator reused and refreshed"),
-            ("asof as_of, snapshot", "raw seek, iterator reused and refreshed"),
+            (
+                "asof as_of, snapshot",
+                "raw seek, iterator reused and refreshed",
+            ),
         ] {
-            let p50 = |name: &str| self.reads.iter().find(|(n, _)| *n == name).map(|(_, ns)| ns[ns.len() / 2]);
+            let p50 = |name: &str| {
+                self.reads
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, ns)| ns[ns.len() / 2])
+            };
             if let (Some(a), Some(b)) = (p50(ours), p50(raw)) {
                 println!("{ours} / {raw}: {:.2} x in p50", a as f64 / b as f64);
             }
         }
         if let [(_, rows, ours, _), (_, raw_rows, raw, _), ..] = &self.rates[..] {
             let rate = |rows: u64, took: &Duration| rows as f64 / took.as_secs_f64();
-            println!("asof ingest / raw blind: {:.2} x in rows a second", rate(*rows, ours) / rate(*raw_rows, raw));
+            println!(
+                "asof ingest / raw blind: {:.2} x in rows a second",
+                rate(*rows, ours) / rate(*raw_rows, raw)
+            );
         }
     }
 }

@@ -61,10 +61,19 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     /// One line that is equal where the sets of retained versions are
     Digest(DigestArgs),
+    /// Rows that were set aside
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Check every checksum, and latest rows against history
     Verify,
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// What was set aside, and why
+    List,
 }
 
 #[derive(Debug, Subcommand)]

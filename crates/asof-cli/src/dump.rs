@@ -7,7 +7,7 @@ use crate::history::event_line;
 use crate::output::{Format, List};
 use crate::session::Session;
 use crate::sort::Sorter;
-use asof::{Entity, EventLine, Read, Snapshot, Version, View, ViewLine};
+use asof::{Entity, EventLine, Fence, Read, Snapshot, Store, Version, View, ViewLine};
 
 /// Prints definitions, then versions by namespace, view and entity, oldest first.
 pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
@@ -16,9 +16,8 @@ pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
     let snapshot = store.snapshot();
     let mut list = session.stdout().list(Format::Ndjson);
     for view in &views {
-        let (floor, horizon) = (snapshot.floor(view), snapshot.horizon(view));
         let mut line = String::new();
-        ViewLine::new(view.contract(), floor, horizon, Vec::new()).write(&mut line);
+        view_line(&store, &snapshot, view).write(&mut line);
         list.push(line.as_bytes())?;
     }
     // Views are sorted by namespace and name already, so that each is a sort of its own.
@@ -30,6 +29,18 @@ pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
     }
     list.finish()?;
     Ok(Exit::Ok)
+}
+
+/// What stands of a view before its versions.
+pub(crate) fn view_line(store: &Store, snapshot: &Snapshot<'_>, view: &View) -> ViewLine {
+    let fences = store.fences(view).into_iter();
+    let fences = fences.map(|(entity, recorded_at, floor)| Fence {
+        entity: entity.to_values(),
+        recorded_at,
+        floor,
+    });
+    let (floor, horizon) = (snapshot.floor(view), snapshot.horizon(view));
+    ViewLine::new(view.contract(), floor, horizon, fences.collect())
 }
 
 fn stream(snapshot: &Snapshot<'_>, view: &View, list: &mut List) -> Result<(), Failure> {

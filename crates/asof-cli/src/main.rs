@@ -12,6 +12,7 @@ mod ingest;
 mod join;
 mod key;
 mod output;
+mod quarantine;
 mod scan;
 mod session;
 mod sort;
@@ -19,7 +20,7 @@ mod source;
 mod verify;
 mod view;
 
-use args::{Args, Command, ViewCommand};
+use args::{Args, Command, QuarantineCommand, ViewCommand};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, Failure};
 use session::Session;
@@ -50,6 +51,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Join(args) => join::run(&session, &args),
         Command::Dump(args) => dump::run(&session, &args),
         Command::Digest(args) => digest::run(&session, &args),
+        Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();

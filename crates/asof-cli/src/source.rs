@@ -33,7 +33,7 @@ impl RowFormat {
             .rsplit_once('.')?
             .1
         {
-            "jsonl" | "ndjson" | "json" => Some(RowFormat::Jsonl),
+            "jsonl" | "ndjson" | "json" | "dump" => Some(RowFormat::Jsonl),
             "csv" => Some(RowFormat::Csv),
             _ => None,
         }
@@ -179,6 +179,7 @@ mod tests {
             ("-", Some(RowFormat::Jsonl)),
             ("a/b.jsonl", Some(RowFormat::Jsonl)),
             ("b.NDJSON.gz", Some(RowFormat::Jsonl)),
+            ("c.dump", Some(RowFormat::Jsonl)),
             ("b.csv.gz", Some(RowFormat::Csv)),
             ("csv", None),
             ("b.gz", None),

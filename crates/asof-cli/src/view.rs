@@ -1,10 +1,11 @@
 //! `view apply`, `view list`, `view show`: the contracts of a store.
 
 use crate::args::{ViewApplyArgs, ViewShowArgs};
+use crate::dump::view_line;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
 use crate::session::{Session, full_name};
-use asof::{Change, MaxSkew, OnExpiry, Read, Retention, View, ViewDefinition, ViewLine};
+use asof::{Change, MaxSkew, OnExpiry, Read, Retention, View, ViewDefinition};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -145,13 +146,14 @@ pub(crate) fn show(session: &Session, args: &ViewShowArgs) -> Result<Exit, Failu
         return Ok(Exit::Ok);
     }
     let snapshot = store.snapshot();
-    let (floor, horizon) = (snapshot.floor(&view), snapshot.horizon(&view));
     if session.format() == Format::Table {
-        let floor = floor.map_or("none yet".into(), |floor| floor.to_string());
+        let floor = snapshot
+            .floor(&view)
+            .map_or("none yet".into(), |floor| floor.to_string());
         session.stdout().raw(render(&view, &floor).as_bytes())?;
     } else {
         let mut line = String::new();
-        ViewLine::new(view.contract(), floor, horizon, Vec::new()).write(&mut line);
+        view_line(&store, &snapshot, &view).write(&mut line);
         session.stdout().line(&line)?;
     }
     Ok(Exit::Ok)

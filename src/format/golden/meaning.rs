@@ -28,7 +28,10 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             assert_eq!(entity::decode(&contract(), bytes)?, columns());
             format!("{:?}", columns())
         }
-        "prefix" => format!("view {} and SipHash-2-4 of the entity", key::view_of(bytes)?),
+        "prefix" => format!(
+            "view {} and SipHash-2-4 of the entity",
+            key::view_of(bytes)?
+        ),
         "catalog-key" => match catalog::parse_key(bytes).expect("the key is known") {
             CatalogKey::Identity => "the identity of the store".into(),
             CatalogKey::NextView => "the next view id".into(),
@@ -62,13 +65,21 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             format!("{} at {set_aside} raw {raw} from {from}", entry.reason)
         }
         "quarantine-key" => {
-            let of = if bytes[0] == 1 { "source, partition and offset" } else { "the raw bytes" };
+            let of = if bytes[0] == 1 {
+                "source, partition and offset"
+            } else {
+                "the raw bytes"
+            };
             format!("BLAKE3 of {of}")
         }
         "set-digest" => {
             let (hash, count) = bytes.split_first_chunk().expect("it begins with the hash");
             let count = u64::from_le_bytes(count.try_into().expect("a count has eight bytes"));
-            SetDigest { hash: u128::from_be_bytes(*hash), count }.to_string()
+            SetDigest {
+                hash: u128::from_be_bytes(*hash),
+                count,
+            }
+            .to_string()
         }
         "checksum" => checksum_text(bytes),
         other => panic!("nobody reads {other:?}"),
@@ -82,11 +93,20 @@ fn time_text(time: Option<Timestamp>) -> String {
 fn stamp_text(stamp: &Stamp) -> String {
     let op = stamp.op().expect("the op is one");
     let digest = (stamp.last << 2).to_be_bytes();
-    format!("et {} rec {} {op} {}", stamp.et.micros(), stamp.rec.micros(), Hex(&digest))
+    format!(
+        "et {} rec {} {op} {}",
+        stamp.et.micros(),
+        stamp.rec.micros(),
+        Hex(&digest)
+    )
 }
 
 fn listed(texts: Vec<String>) -> String {
-    if texts.is_empty() { "nothing".into() } else { texts.join(", ") }
+    if texts.is_empty() {
+        "nothing".into()
+    } else {
+        texts.join(", ")
+    }
 }
 
 fn slot_text(id: FeatureId, slot: Slot<'_>) -> String {
@@ -96,7 +116,10 @@ fn slot_text(id: FeatureId, slot: Slot<'_>) -> String {
         Slot::Null => "null".into(),
         Slot::Value(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
         Slot::Value(bytes) => {
-            format!("{:?}", value::decode(feature.ty(), bytes).expect("it is of its type"))
+            format!(
+                "{:?}",
+                value::decode(feature.ty(), bytes).expect("it is of its type")
+            )
         }
     };
     format!("{id} {} {text}", feature.name())
@@ -109,9 +132,15 @@ fn history_row_text(bytes: &[u8]) -> Result<String> {
     let key = history_key(&Stamp::new(at(60), at(61), body.op, digest));
     let row = HistoryRow::open(&key, bytes)?;
     assert_eq!(row.entity, entity_bytes());
-    let slots = row.body.iter().map(|entry| entry.map(|(id, slot)| slot_text(id, slot)));
+    let slots = row
+        .body
+        .iter()
+        .map(|entry| entry.map(|(id, slot)| slot_text(id, slot)));
     let slots = listed(slots.collect::<Result<_>>()?);
-    Ok(format!("{} of schema version {}: {slots}", row.op, row.schema_version))
+    Ok(format!(
+        "{} of schema version {}: {slots}",
+        row.op, row.schema_version
+    ))
 }
 
 fn latest_row_text(bytes: &[u8]) -> Result<String> {
@@ -119,11 +148,19 @@ fn latest_row_text(bytes: &[u8]) -> Result<String> {
     assert_eq!(row.entity, entity_bytes());
     let floor = match row.floor() {
         None => "none".into(),
-        Some(floor) => format!("({}, delete: {})", stamp_text(&floor), row.floor_is_delete()),
+        Some(floor) => format!(
+            "({}, delete: {})",
+            stamp_text(&floor),
+            row.floor_is_delete()
+        ),
     };
     let slots = row.iter().map(|entry| {
         let (id, stamp, slot) = entry?;
-        Ok(format!("{} since ({})", slot_text(id, slot), stamp_text(&stamp)))
+        Ok(format!(
+            "{} since ({})",
+            slot_text(id, slot),
+            stamp_text(&stamp)
+        ))
     });
     Ok(format!(
         "schema version {} newest {} next due {} floor {floor} stamps {}: {}",
@@ -139,17 +176,29 @@ fn latest_row_text(bytes: &[u8]) -> Result<String> {
 fn digest_text(name: &str, bytes: &[u8]) -> String {
     let canonical = [
         ("blob", "04 626c6f62 07 02000000 00ff"),
-        ("counts", "06 636f756e7473 0a 03 02000000 0100000000000000 ffffffffffffffff"),
-        ("embedding", "09 656d62656464696e67 09 02000000 0000c03f 0000c07f"),
+        (
+            "counts",
+            "06 636f756e7473 0a 03 02000000 0100000000000000 ffffffffffffffff",
+        ),
+        (
+            "embedding",
+            "09 656d62656464696e67 09 02000000 0000c03f 0000c07f",
+        ),
         ("flag", "04 666c6167 02 01"),
         ("large", "05 6c61726765 03 0000000000000080"),
         ("seen", "04 7365656e 08 00980dd733d20400"),
-        ("shares", "06 736861726573 0a 05 02000000 000000000000e03f 000000000000f87f"),
+        (
+            "shares",
+            "06 736861726573 0a 05 02000000 000000000000e03f 000000000000f87f",
+        ),
         ("single", "06 73696e676c65 04 00000080"),
         ("small", "05 736d616c6c 03 feffffffffffffff"),
         ("squall", "06 737175616c6c 05 c3f5285c8f824340"),
         ("text", "04 74657874 06 02000000 c3a9"),
-        ("words", "05 776f726473 0a 06 03000000 01000000 61 00000000 02000000 6263"),
+        (
+            "words",
+            "05 776f726473 0a 06 03000000 01000000 61 00000000 02000000 6263",
+        ),
     ];
     let asked = name.strip_prefix("digest ").unwrap_or_default();
     let text = match asked {
@@ -162,12 +211,23 @@ fn digest_text(name: &str, bytes: &[u8]) -> String {
         }
     };
     let hash = blake3::hash(&unhex(&text));
-    assert_eq!(Hex(&hash.as_bytes()[..16]).to_string(), Hex(bytes).to_string(), "{name}: {text}");
-    format!("BLAKE3 of {}", if text.is_empty() { "nothing" } else { &text })
+    assert_eq!(
+        Hex(&hash.as_bytes()[..16]).to_string(),
+        Hex(bytes).to_string(),
+        "{name}: {text}"
+    );
+    format!(
+        "BLAKE3 of {}",
+        if text.is_empty() { "nothing" } else { &text }
+    )
 }
 
 fn contract_text(contract: &Contract) -> String {
-    let key: Vec<String> = contract.key().iter().map(|c| format!("{} {}", c.name, c.ty)).collect();
+    let key: Vec<String> = contract
+        .key()
+        .iter()
+        .map(|c| format!("{} {}", c.name, c.ty))
+        .collect();
     let features = contract.features().iter().map(|feature| {
         let definition = feature.definition();
         format!(
@@ -181,7 +241,13 @@ fn contract_text(contract: &Contract) -> String {
             definition.is_finite()
         )
     });
-    let TimePolicy { ttl, on_expiry, history, max_skew, .. } = *contract.time();
+    let TimePolicy {
+        ttl,
+        on_expiry,
+        history,
+        max_skew,
+        ..
+    } = *contract.time();
     let history = match history {
         Retention::Forever => "forever".into(),
         Retention::Window(window) => window.to_string(),
@@ -209,9 +275,16 @@ fn contract_text(contract: &Contract) -> String {
 
 /// The check value that every description of CRC-32 (IEEE) gives for "123456789" is `cbf43926`.
 fn checksum_text(bytes: &[u8]) -> String {
-    let (value, sum) = bytes.split_last_chunk::<4>().expect("it ends with the checksum");
+    let (value, sum) = bytes
+        .split_last_chunk::<4>()
+        .expect("it ends with the checksum");
     let keys: [&[u8]; 3] = [b"", b"123456789", b"1234"];
-    let key = keys.into_iter().find(|key| checksum::open("it", key, bytes).is_ok());
+    let key = keys
+        .into_iter()
+        .find(|key| checksum::open("it", key, bytes).is_ok());
     let [key, value] = [key.expect("one of the keys is right"), value].map(|b| b.escape_ascii());
-    format!("CRC-32 {:08x} of key \"{key}\" and value \"{value}\"", u32::from_le_bytes(*sum))
+    format!(
+        "CRC-32 {:08x} of key \"{key}\" and value \"{value}\"",
+        u32::from_le_bytes(*sum)
+    )
 }

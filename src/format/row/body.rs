@@ -38,7 +38,10 @@ pub(crate) struct Body<'a> {
 impl<'a> Body<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
         Body::split(bytes).ok_or_else(|| {
-            Error::corrupt(format!("a row's features are damaged ({} bytes)", bytes.len()))
+            Error::corrupt(format!(
+                "a row's features are damaged ({} bytes)",
+                bytes.len()
+            ))
         })
     }
 
@@ -51,7 +54,13 @@ impl<'a> Body<'a> {
         }
         let (ids, rest) = rest.split_at_checked(count * 2)?;
         let (ends, payload) = rest.split_at_checked(count * width)?;
-        let body = Body { ids, ends, width, payload, bytes };
+        let body = Body {
+            ids,
+            ends,
+            width,
+            payload,
+            bytes,
+        };
         let last = if count == 0 { 0 } else { body.end(count - 1) };
         (last == payload.len()).then_some(body)
     }
@@ -87,9 +96,15 @@ impl<'a> Body<'a> {
             return Ok(Slot::Null);
         }
         let start = if at == 0 { 0 } else { self.end(at - 1) };
-        self.payload.get(start..self.end(at)).map(Slot::Value).ok_or_else(|| {
-            Error::corrupt(format!("feature {} of a row has an impossible extent", self.id(at)))
-        })
+        self.payload
+            .get(start..self.end(at))
+            .map(Slot::Value)
+            .ok_or_else(|| {
+                Error::corrupt(format!(
+                    "feature {} of a row has an impossible extent",
+                    self.id(at)
+                ))
+            })
     }
 
     /// Where the row speaks about a feature.

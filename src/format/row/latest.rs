@@ -75,7 +75,9 @@ impl<'a> LatestRow<'a> {
             || (has(FLOOR) && stamp_count == 0)
             || (has(FLOOR_IS_DELETE) && !has(FLOOR))
         {
-            return Err(reader.corrupt(format_args!("its header contradicts itself (flags {flags})")));
+            return Err(reader.corrupt(format_args!(
+                "its header contradicts itself (flags {flags})"
+            )));
         }
         let stamps = reader.bytes(stamp_count * STAMP_BYTES)?;
         let entity = reader.bytes(length)?;
@@ -94,7 +96,14 @@ impl<'a> LatestRow<'a> {
             return Err(reader.corrupt("it has features and no stamp"));
         }
         Ok(LatestRow {
-            flags, newest_et, next_due, stamps, schema_version, entity, body, feature_stamps,
+            flags,
+            newest_et,
+            next_due,
+            stamps,
+            schema_version,
+            entity,
+            body,
+            feature_stamps,
         })
     }
 
@@ -128,8 +137,14 @@ impl<'a> LatestRow<'a> {
         let mut reader = Reader::new(WHAT, &self.stamps[at * STAMP_BYTES..]);
         let mut time = || Timestamp::from_micros(reader.i64().expect("a stamp has 32 bytes"));
         let (et, rec) = (time(), time());
-        let last = self.stamps[at * STAMP_BYTES + 16..].first_chunk().expect("a stamp has 32 bytes");
-        Stamp { et, rec, last: u128::from_le_bytes(*last) }
+        let last = self.stamps[at * STAMP_BYTES + 16..]
+            .first_chunk()
+            .expect("a stamp has 32 bytes");
+        Stamp {
+            et,
+            rec,
+            last: u128::from_le_bytes(*last),
+        }
     }
 
     /// All stamps: the floor's first, if there is one.
@@ -141,7 +156,10 @@ impl<'a> LatestRow<'a> {
     fn stamp_at(&self, position: usize) -> Result<Stamp> {
         let at = match self.feature_stamps {
             [] => 0,
-            stamps => usize::from(u16::from_le_bytes([stamps[position * 2], stamps[position * 2 + 1]])),
+            stamps => usize::from(u16::from_le_bytes([
+                stamps[position * 2],
+                stamps[position * 2 + 1],
+            ])),
         };
         if at >= self.stamps.len() / STAMP_BYTES {
             return Err(Reader::new(WHAT, &[]).corrupt(format_args!("it has no stamp {at}")));
@@ -151,13 +169,17 @@ impl<'a> LatestRow<'a> {
 
     /// What the row holds of a feature, and since when; none when it holds nothing of it.
     pub(crate) fn find(&self, id: FeatureId) -> Result<Option<(Stamp, Slot<'a>)>> {
-        let Some(position) = self.body.position(id) else { return Ok(None) };
+        let Some(position) = self.body.position(id) else {
+            return Ok(None);
+        };
         let slot = self.body.find(id)?.expect("it has a position");
         Ok(Some((self.stamp_at(position)?, slot)))
     }
 
     /// Every feature the row holds, in the order of ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<(FeatureId, Stamp, Slot<'a>)>> + use<'a> {
+    pub(crate) fn iter(
+        &self,
+    ) -> impl Iterator<Item = Result<(FeatureId, Stamp, Slot<'a>)>> + use<'a> {
         let row = *self;
         self.body.iter().enumerate().map(move |(position, entry)| {
             let (id, slot) = entry?;
@@ -183,7 +205,10 @@ pub(crate) struct LatestParts<'a> {
 impl LatestParts<'_> {
     /// Appends what stands before the body.
     pub(crate) fn begin(&self, stamped: bool, out: &mut Vec<u8>) {
-        assert!(self.entity.len() <= ENTITY_BYTES_MAX, "an entity is checked where it is made");
+        assert!(
+            self.entity.len() <= ENTITY_BYTES_MAX,
+            "an entity is checked where it is made"
+        );
         let flag = |on: bool, flag: u8| if on { flag } else { 0 };
         let flags = flag(self.newest_et.is_some(), NEWEST)
             | flag(self.next_due.is_some(), NEXT_DUE)

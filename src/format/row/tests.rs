@@ -60,7 +60,11 @@ fn stored(value: &Value) -> Vec<u8> {
 }
 
 fn slot_of<'a>(value: &Value, bytes: &'a [u8]) -> Slot<'a> {
-    if *value == Value::Null { Slot::Null } else { Slot::Value(bytes) }
+    if *value == Value::Null {
+        Slot::Null
+    } else {
+        Slot::Value(bytes)
+    }
 }
 
 fn check_body(features: &Features, body: &Body<'_>) -> std::result::Result<(), TestCaseError> {
@@ -76,7 +80,10 @@ fn check_body(features: &Features, body: &Body<'_>) -> std::result::Result<(), T
             prop_assert!(decode(*ty, found).is_some());
         }
     }
-    for id in (1..20).chain([4_095, 4_096, 32_767]).filter(|id| !features.contains_key(id)) {
+    for id in (1..20)
+        .chain([4_095, 4_096, 32_767])
+        .filter(|id| !features.contains_key(id))
+    {
         prop_assert_eq!(body.find(FeatureId(id))?, None);
     }
     Ok(())
@@ -184,7 +191,8 @@ struct Parts {
 
 impl Parts {
     fn floor_is_delete(&self) -> bool {
-        self.floor.is_some_and(|floor| floor.op() == Some(Op::Delete))
+        self.floor
+            .is_some_and(|floor| floor.op() == Some(Op::Delete))
     }
 }
 
@@ -196,7 +204,13 @@ fn some_parts() -> impl Strategy<Value = Parts> {
         |(schema_version, newest_et, next_due, floor, mut patches): (_, _, _, _, BTreeSet<_>)| {
             patches.retain(|stamp| floor != Some(*stamp));
             let patches = patches.into_iter().collect();
-            Parts { schema_version, newest_et, next_due, floor, patches }
+            Parts {
+                schema_version,
+                newest_et,
+                next_due,
+                floor,
+                patches,
+            }
         },
     )
 }
@@ -217,12 +231,20 @@ fn latest_row(features: &Features, parts: &Parts) -> (Vec<u8>, Vec<Stamp>) {
     };
     latest.begin(is_stamped, &mut row);
     row.extend(body_of(features));
-    let places: Vec<usize> = (0..features.len()).map(|at| at % all.len().max(1)).collect();
+    let places: Vec<usize> = (0..features.len())
+        .map(|at| at % all.len().max(1))
+        .collect();
     if is_stamped {
-        places.iter().for_each(|place| row.extend((*place as u16).to_le_bytes()));
+        places
+            .iter()
+            .for_each(|place| row.extend((*place as u16).to_le_bytes()));
     }
     seal(KEY, &mut row, 0);
-    let stamps = if all.is_empty() { vec![] } else { places.iter().map(|at| all[*at]).collect() };
+    let stamps = if all.is_empty() {
+        vec![]
+    } else {
+        places.iter().map(|at| all[*at]).collect()
+    };
     (row, stamps)
 }
 
@@ -269,7 +291,10 @@ fn samples() -> Vec<Vec<u8>> {
         (1, (Type::I64, Value::I64(-2))),
         (2, (Type::F64, Value::Null)),
         (3, (Type::String, "three".into())),
-        (5, (Type::ListString, vec!["a".to_string(), "bc".into()].into())),
+        (
+            5,
+            (Type::ListString, vec!["a".to_string(), "bc".into()].into()),
+        ),
     ]
     .into();
     let stamp = |et, op| {
@@ -311,10 +336,19 @@ fn every_cut_of_a_row_is_refused() {
             let mut sealed = row[..cut].to_vec();
             seal(KEY, &mut sealed, 0);
             let errors = [
-                HistoryRow::open(KEY, &sealed).map(drop).expect_err("it is cut"),
-                LatestRow::open(KEY, &sealed).map(drop).expect_err("it is cut"),
+                HistoryRow::open(KEY, &sealed)
+                    .map(drop)
+                    .expect_err("it is cut"),
+                LatestRow::open(KEY, &sealed)
+                    .map(drop)
+                    .expect_err("it is cut"),
             ];
-            assert!(errors.iter().all(|error| error.kind() == ErrorKind::Corrupt), "cut at {cut}");
+            assert!(
+                errors
+                    .iter()
+                    .all(|error| error.kind() == ErrorKind::Corrupt),
+                "cut at {cut}"
+            );
         }
         let mut longer = row[..row.len() - CHECKSUM].to_vec();
         longer.push(0);
@@ -366,7 +400,12 @@ fn absurd_counts_are_refused() {
     // But for what its header says, each of these rows is whole.
     let latest = |stamps: u16, entity: u16, flags, body: &[u8]| {
         let ([s0, s1], [e0, e1]) = (stamps.to_le_bytes(), entity.to_le_bytes());
-        let header = [&[1, flags, e0, e1, 1, 0, 0, 0][..], &[0; 16], &[s0, s1, 0, 0]].concat();
+        let header = [
+            &[1, flags, e0, e1, 1, 0, 0, 0][..],
+            &[0; 16],
+            &[s0, s1, 0, 0],
+        ]
+        .concat();
         let after = vec![0; usize::from(stamps) * 32 + usize::from(entity)];
         [&header[..], &after, body].concat()
     };
@@ -386,7 +425,11 @@ fn absurd_counts_are_refused() {
         (0, 0, 0, &one, false),
     ] {
         let bytes = latest(stamps, entity, flags, body);
-        assert_eq!(LatestRow::parse(&bytes).is_ok(), is_a_row, "{stamps} {entity} {flags}");
+        assert_eq!(
+            LatestRow::parse(&bytes).is_ok(),
+            is_a_row,
+            "{stamps} {entity} {flags}"
+        );
     }
     let mut claims_more = latest(0, 0, 0, &nothing);
     claims_more[24..26].fill(255);
@@ -441,7 +484,10 @@ fn reading_one_feature_decodes_no_other() {
     // The third ends before it begins.
     bytes[4 + 8 + 4..][..2].copy_from_slice(&[0, 0]);
     let body = Body::parse(&bytes).expect("the last end is right");
-    let slot = body.find(FeatureId(2)).expect("it is whole").expect("it is there");
+    let slot = body
+        .find(FeatureId(2))
+        .expect("it is whole")
+        .expect("it is there");
     assert_eq!(slot, Slot::Value(b"fine"));
     assert!(body.find(FeatureId(3)).is_err());
     assert!(body.iter().any(|entry| entry.is_err()));

@@ -41,20 +41,29 @@ impl<'a> HistoryRow<'a> {
         let mut reader = Reader::new(WHAT, value);
         check_format(WHAT, reader.u8()?)?;
         let op = reader.u8()?;
-        let op = Op::from_rank(op).ok_or_else(|| reader.corrupt(format_args!("op {op} is none")))?;
+        let op =
+            Op::from_rank(op).ok_or_else(|| reader.corrupt(format_args!("op {op} is none")))?;
         let length = usize::from(reader.u16()?);
         let schema_version = reader.u32()?;
         if length > ENTITY_BYTES_MAX {
             return Err(reader.corrupt(format_args!("an entity of {length} bytes")));
         }
         let entity = reader.bytes(length)?;
-        Ok(HistoryRow { op, schema_version, entity, body: Body::parse(&value[HEADER + length..])? })
+        Ok(HistoryRow {
+            op,
+            schema_version,
+            entity,
+            body: Body::parse(&value[HEADER + length..])?,
+        })
     }
 }
 
 /// Appends what stands before the body of a version.
 pub(crate) fn begin_history(op: Op, schema_version: u32, entity: &[u8], out: &mut Vec<u8>) {
-    assert!(entity.len() <= ENTITY_BYTES_MAX, "an entity is checked where it is made");
+    assert!(
+        entity.len() <= ENTITY_BYTES_MAX,
+        "an entity is checked where it is made"
+    );
     out.extend([ROW_FORMAT, op.rank()]);
     out.extend((entity.len() as u16).to_le_bytes());
     out.extend(schema_version.to_le_bytes());

@@ -72,8 +72,8 @@ impl Views<'_> {
         resolved
     }
 
-    /// Makes the view with which a dump begins, where it is missing. A dump names every namespace
-    /// but the default one, whatever `--namespace` says.
+    /// Makes the view with which a dump begins, where it is missing, and takes over its floor and its
+    /// fences. A dump names every namespace but the default one, whatever `--namespace` says.
     fn restore(&mut self, line: &ViewLine) -> Result<(), Failure> {
         "default".clone_into(&mut self.namespace);
         let definition = &line.definition;
@@ -87,10 +87,21 @@ impl Views<'_> {
                     definition.name()
                 ));
             }
-            return Ok(());
+        } else {
+            for step in line.steps() {
+                self.store.apply(step)?;
+            }
         }
-        for step in line.steps() {
-            self.store.apply(step)?;
+        let view = self
+            .store
+            .view_in(definition.namespace(), definition.name())?;
+        let fences: Vec<_> = line
+            .fences
+            .iter()
+            .map(|fence| (fence.entity.clone(), fence.recorded_at, fence.floor))
+            .collect();
+        if line.floor.is_some() || !fences.is_empty() {
+            self.store.restore_bounds(&view, line.floor, &fences)?;
         }
         Ok(())
     }

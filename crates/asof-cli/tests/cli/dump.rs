@@ -283,3 +283,45 @@ fn a_store_that_has_forgotten_travels_as_what_it_still_knows() {
     again.ok();
     assert_eq!(copy.run(&["dump"]).ok(), dump);
 }
+
+#[test]
+fn floors_and_fences_travel_in_a_dump_and_hold() {
+    let definition = "{\"definition\":{\"namespace\":\"default\",\"view\":\"windowed\",\"schema_version\":1,\
+        \"entity\":[{\"name\":\"id\",\"type\":\"i64\"}],\"features\":[{\"name\":\"x\",\"type\":\"i64\",\"since\":1}],\
+        \"time\":{\"ttl\":null,\"on_expiry\":\"expire\",\"history\":\"10us\",\"max_skew\":\"10m\"}},\
+        \"floor\":595,\"horizon\":null,\"fences\":[{\"entity\":{\"id\":1},\"recorded_at\":600,\"floor\":500}]}\n";
+    let row = |id: i64, et: i64| {
+        format!(
+            "{{\"view\":\"windowed\",\"entity\":{{\"id\":{id}}},\"event_time\":{et},\"recorded_at\":{et},\"op\":\"put\",\"features\":{{\"x\":1}}}}\n"
+        )
+    };
+    let world = World::weather();
+    let dump = format!("{definition}{}", row(1, 601));
+    world.pipe(&["ingest", "-"], dump.as_bytes()).ok();
+    assert_eq!(world.run(&["dump", "windowed"]).ok(), dump);
+    let again = world.pipe(
+        &["ingest", "-"],
+        format!("{}{}", row(1, 600), row(2, 600)).as_bytes(),
+    );
+    let receipt = again.ok();
+    assert!(
+        receipt.contains("fenced      1") && receipt.contains("applied     1"),
+        "{receipt}"
+    );
+    let beyond = ["get", "windowed", "2", "--as-of", "594"];
+    world.run(&beyond).failed(5, "keeps exact history from");
+}
+
+#[test]
+fn the_quarantine_tells_what_was_set_aside_and_why() {
+    let world = World::weather();
+    let bad = "{\"view\":\"weather\",\"entity\":{\"origin\":\"EWR\"},\"event_time\":0,\"features\":{\"tmp\":1}}";
+    world.pipe(&["ingest", "-"], bad.as_bytes()).ok();
+    world.pipe(&["ingest", "-"], bad.as_bytes()).ok();
+    let listed = world
+        .run(&["quarantine", "list", "--output", "ndjson"])
+        .ok();
+    assert_eq!(listed.lines().count(), 1, "a replay adds nothing: {listed}");
+    assert!(listed.contains("did you mean \\\"temp\\\"?"), "{listed}");
+    assert!(world.run(&["quarantine", "list"]).ok().contains("EWR"));
+}

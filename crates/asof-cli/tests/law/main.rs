@@ -31,8 +31,11 @@ fn every_trace_is_played_and_few_are_skipped() {
     let mut tests: Vec<String> = TESTS.iter().map(|name| (*name).to_string()).collect();
     tests.sort();
     assert_eq!(tests, names_on_disk(root()));
-    let skipped: Vec<&str> =
-        TESTS.iter().copied().filter(|name| unsayable(&Trace::read(root(), name)).is_some()).collect();
+    let skipped: Vec<&str> = TESTS
+        .iter()
+        .copied()
+        .filter(|name| unsayable(&Trace::read(root(), name)).is_some())
+        .collect();
     assert_eq!(
         skipped,
         [
@@ -53,8 +56,13 @@ fn unsayable(trace: &Trace) -> Option<&'static str> {
         return Some("no option bounds the quarantine");
     }
     trace.steps.iter().find_map(|step| match step {
-        Step::Batch(Batch { appended_at: Some(_), .. }) => Some("no option tells a log-append time"),
-        Step::Batch(Batch { origin: Some(_), .. }) => Some("a line of stdin has no place in a log"),
+        Step::Batch(Batch {
+            appended_at: Some(_),
+            ..
+        }) => Some("no option tells a log-append time"),
+        Step::Batch(Batch {
+            origin: Some(_), ..
+        }) => Some("a line of stdin has no place in a log"),
         _ => None,
     })
 }
@@ -78,7 +86,11 @@ fn play(trace: &Trace) {
                 let floor = asof::Timestamp::parse(floor).unwrap().micros();
                 let dump = world.run(&["dump", view], "").ok();
                 let says = format!(",\"floor\":{floor},");
-                assert!(dump.lines().next().unwrap().contains(&says), "{}: {says} {dump}", trace.name);
+                assert!(
+                    dump.lines().next().unwrap().contains(&says),
+                    "{}: {says} {dump}",
+                    trace.name
+                );
             }
             Step::Quarantine(rows) => {
                 let report = world.run(&["verify", "--output", "json"], "").ok();
@@ -113,14 +125,22 @@ impl Ended {
 
     #[track_caller]
     fn exited(self, code: i32) -> String {
-        assert_eq!(self.code, code, "{}: {}\n{}", self.command, self.stderr, self.stdout);
+        assert_eq!(
+            self.code, code,
+            "{}: {}\n{}",
+            self.command, self.stderr, self.stdout
+        );
         self.stdout
     }
 }
 
 impl World {
     fn new(name: &str) -> World {
-        World { name: name.into(), now: String::new(), directory: TempDir::new().unwrap() }
+        World {
+            name: name.into(),
+            now: String::new(),
+            directory: TempDir::new().unwrap(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -158,18 +178,32 @@ impl World {
         let dump = self.run(&["dump"], "").ok();
         let mut copy = World::new(&self.name);
         copy.now.clone_from(&self.now);
-        copy.file("none.toml", "view = 'none'\nentity = { k = 'i64' }\nfeatures = { f = 'i64' }\n");
-        self.file("none.toml", "view = 'none'\nentity = { k = 'i64' }\nfeatures = { f = 'i64' }\n");
+        copy.file(
+            "none.toml",
+            "view = 'none'\nentity = { k = 'i64' }\nfeatures = { f = 'i64' }\n",
+        );
+        self.file(
+            "none.toml",
+            "view = 'none'\nentity = { k = 'i64' }\nfeatures = { f = 'i64' }\n",
+        );
         self.run(&["view", "apply", "none.toml"], "").ok();
         copy.run(&["view", "apply", "none.toml"], "").ok();
         copy.run(&["ingest", "-", "--reject", "batch"], &dump).ok();
-        assert_eq!(self.run(&["dump"], "").ok(), copy.run(&["dump"], "").ok(), "{}", self.name);
+        assert_eq!(
+            self.run(&["dump"], "").ok(),
+            copy.run(&["dump"], "").ok(),
+            "{}",
+            self.name
+        );
     }
 
     fn ingest(&self, batch: &Batch) {
         let reject = if batch.sets_aside { "row" } else { "batch" };
         let lines = batch.rows.join("\n") + "\n";
-        let ended = self.run(&["ingest", "-", "--reject", reject, "--output", "json"], &lines);
+        let ended = self.run(
+            &["ingest", "-", "--reject", reject, "--output", "json"],
+            &lines,
+        );
         match &batch.outcome {
             Outcome::Receipt(expected) => {
                 let printed = ended.ok();
@@ -181,7 +215,12 @@ impl World {
             Outcome::Refused(why, says) => {
                 assert_eq!(why, "rejected", "{}", self.name);
                 for word in says.iter().filter(|word| !word.starts_with("row ")) {
-                    assert!(ended.stderr.contains(word), "{}: {word:?} is not in {:?}", ended.command, ended.stderr);
+                    assert!(
+                        ended.stderr.contains(word),
+                        "{}: {word:?} is not in {:?}",
+                        ended.command,
+                        ended.stderr
+                    );
                 }
                 ended.exited(5);
             }
@@ -194,7 +233,14 @@ impl World {
         if let Some(as_of) = &ask.as_of {
             asked.extend(["--as-of", as_of]);
         }
-        let mut get = vec!["get", &ask.view, "--keys", "keys.jsonl", "--output", "ndjson"];
+        let mut get = vec![
+            "get",
+            &ask.view,
+            "--keys",
+            "keys.jsonl",
+            "--output",
+            "ndjson",
+        ];
         get.extend(&asked);
         if let Some(known_at) = &ask.known_at {
             get.extend(["--known-at", known_at]);
@@ -205,7 +251,12 @@ impl World {
             None => drop(ended.exited(5)),
             Some(expect) => {
                 let code = if expect.verdict == "never" { 3 } else { 0 };
-                assert_eq!(*expect, of_these(expect, Expected::read(&ended.exited(code))), "{}: {ask:?} by get", self.name);
+                assert_eq!(
+                    *expect,
+                    of_these(expect, Expected::read(&ended.exited(code))),
+                    "{}: {ask:?} by get",
+                    self.name
+                );
             }
         }
         if ask.known_at.is_none() {
@@ -215,7 +266,10 @@ impl World {
     }
 
     fn scan(&self, ask: &Ask, asked: &[&str]) {
-        let ended = self.run(&[&["scan", &ask.view, "--output", "ndjson"], asked].concat(), "");
+        let ended = self.run(
+            &[&["scan", &ask.view, "--output", "ndjson"], asked].concat(),
+            "",
+        );
         let Some(expect) = &ask.expect else {
             ended.exited(5);
             return;
@@ -226,25 +280,42 @@ impl World {
             answer["entity"].to_string()
         };
         let meant = value_text(&ask.entity);
-        let found: Vec<&str> = printed.lines().filter(|line| entity(line) == meant).collect();
+        let found: Vec<&str> = printed
+            .lines()
+            .filter(|line| entity(line) == meant)
+            .collect();
         if expect.verdict == "never" {
             assert_eq!(found, [""; 0], "{}: {ask:?} by scan", self.name);
         } else {
             assert_eq!(found.len(), 1, "{}: {ask:?} by scan: {printed}", self.name);
-            assert_eq!(*expect, of_these(expect, Expected::read(found[0])), "{}: {ask:?} by scan", self.name);
+            assert_eq!(
+                *expect,
+                of_these(expect, Expected::read(found[0])),
+                "{}: {ask:?} by scan",
+                self.name
+            );
         }
     }
 
     /// A spine of one row, which is the question.
     fn join(&self, ask: &Ask, namespace: &str) {
-        let entity: BTreeMap<String, serde_json::Value> = serde_json::from_str(&ask.entity).unwrap();
+        let entity: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(&ask.entity).unwrap();
         let mut spine = csv_line(entity.keys().map(String::as_str).chain(["at", "k"]));
         let cells = entity.values().map(cell);
         let times = [&ask.as_of, &ask.known_at].map(|t| t.clone().unwrap_or(self.now.clone()));
         let cells: Vec<String> = cells.chain(times).collect();
         spine += &csv_line(cells.iter().map(String::as_str));
         self.file("spine.csv", &spine);
-        let mut args = vec!["--namespace", namespace, "join", "--spine", "spine.csv", "--time", "at"];
+        let mut args = vec![
+            "--namespace",
+            namespace,
+            "join",
+            "--spine",
+            "spine.csv",
+            "--time",
+            "at",
+        ];
         args.extend(["--view", &ask.view, "--status", "--event-times"]);
         if ask.known_at.is_some() {
             args.extend(["--known-at", "k"]);
@@ -256,15 +327,26 @@ impl World {
         };
         let printed = ended.ok();
         let rows = csv_rows(&printed);
-        let [header, row] = &rows[..] else { panic!("{}: {printed}", self.name) };
-        let found: BTreeMap<&str, &str> =
-            header.iter().map(String::as_str).zip(row.iter().map(String::as_str)).collect();
+        let [header, row] = &rows[..] else {
+            panic!("{}: {printed}", self.name)
+        };
+        let found: BTreeMap<&str, &str> = header
+            .iter()
+            .map(String::as_str)
+            .zip(row.iter().map(String::as_str))
+            .collect();
         for (name, (status, value, event_time)) in &expect.features {
             let column = format!("{}__{name}", ask.view);
             let place = format!("{}: {ask:?} by join: {printed}", self.name);
             assert_eq!(found[&*format!("{column}__status")], status, "{place}");
-            assert_eq!(found[&*format!("{column}__event_time")], event_time.as_deref().unwrap_or(""), "{place}");
-            let text = value.as_ref().map(|json| cell(&serde_json::from_str(json).unwrap()));
+            assert_eq!(
+                found[&*format!("{column}__event_time")],
+                event_time.as_deref().unwrap_or(""),
+                "{place}"
+            );
+            let text = value
+                .as_ref()
+                .map(|json| cell(&serde_json::from_str(json).unwrap()));
             assert_eq!(found[&*column], text.as_deref().unwrap_or(""), "{place}");
         }
     }
@@ -272,7 +354,9 @@ impl World {
 
 /// An answer without the features that are not asked about.
 fn of_these(expect: &Expected, mut answer: Expected) -> Expected {
-    answer.features.retain(|name, _| expect.features.contains_key(name));
+    answer
+        .features
+        .retain(|name, _| expect.features.contains_key(name));
     answer
 }
 
@@ -285,7 +369,9 @@ fn cell(value: &serde_json::Value) -> String {
 }
 
 fn csv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let cells: Vec<String> = cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+    let cells: Vec<String> = cells
+        .map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")))
+        .collect();
     cells.join(",") + "\n"
 }
 
@@ -307,6 +393,10 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
             c => row.last_mut().unwrap().push(c),
         }
     }
-    assert_eq!(rows.pop(), Some(vec![String::new()]), "a table ends with a line break");
+    assert_eq!(
+        rows.pop(),
+        Some(vec![String::new()]),
+        "a table ends with a line break"
+    );
     rows
 }

@@ -1,0 +1,185 @@
+//! What an acknowledged write is told, and what a closed store says.
+
+use crate::weather::{World, at, put, temp, weather};
+use asof::*;
+use std::future::Future;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+fn batch(world: &World, hour: i64) -> WriteBatch {
+    let mut batch = WriteBatch::new();
+    put("EWR", at(hour), hour as f64).add(&mut batch, &world.view());
+    batch
+}
+
+#[test]
+fn a_ticket_tells_by_waiting() {
+    let world = World::with(weather());
+    let ticket = world
+        .store
+        .submit(batch(&world, 6), WriteOptions::synced())
+        .unwrap();
+    assert_eq!(world.temp("EWR"), Some(6.0), "a submitted write is visible");
+    assert_eq!(ticket.wait().unwrap().applied, 1);
+}
+
+#[test]
+fn a_ticket_tells_by_trying() {
+    let world = World::with(weather());
+    let ticket = world
+        .store
+        .submit(batch(&world, 6), WriteOptions::synced())
+        .unwrap();
+    let receipt = (0..10_000)
+        .find_map(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            ticket.try_wait()
+        })
+        .expect("a sync takes less than ten seconds");
+    assert_eq!(receipt.unwrap().applied, 1);
+    // A buffered write asks for nothing more.
+    let ticket = world
+        .store
+        .submit(batch(&world, 7), WriteOptions::buffered())
+        .unwrap();
+    assert_eq!(ticket.try_wait().unwrap().unwrap().applied, 1);
+}
+
+struct Bell(Mutex<Sender<()>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.lock().unwrap().send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_ticket_is_a_future_that_wakes_its_task() {
+    // Who is hurt: an async host, which would block a thread per fsync or sleep for ever.
+    let world = World::with(weather());
+    let (ring, rung) = channel();
+    let waker = Waker::from(Arc::new(Bell(Mutex::new(ring))));
+    let mut slept = 0;
+    for n in 0..50 {
+        let mut ticket = std::pin::pin!(
+            world
+                .store
+                .submit(batch(&world, 6 + n % 5), WriteOptions::synced())
+                .unwrap()
+        );
+        loop {
+            match ticket.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(receipt) => break assert_eq!(receipt.unwrap().rows, 1),
+                Poll::Pending => {
+                    slept += 1;
+                    rung.recv_timeout(Duration::from_secs(10))
+                        .expect("the task is woken");
+                }
+            }
+        }
+    }
+    assert!(slept > 0, "no sync took any time: no test");
+}
+
+#[test]
+fn a_closed_store_takes_no_writes_and_says_so() {
+    // Who is hurt: a thread that goes on writing to a store another has closed.
+    let world = World::with(weather());
+    let other = world.store.clone();
+    let pending = world
+        .store
+        .submit(batch(&world, 6), WriteOptions::synced())
+        .unwrap();
+    world.store.clone().close().unwrap();
+    assert_eq!(
+        pending.wait().unwrap().applied,
+        1,
+        "what was submitted before is durable"
+    );
+    for error in [
+        other
+            .write(batch(&world, 7), WriteOptions::synced())
+            .unwrap_err(),
+        other
+            .submit(batch(&world, 7), WriteOptions::buffered())
+            .unwrap_err(),
+        other.apply(weather().build().unwrap()).unwrap_err(),
+        other.sync().unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    }
+    other.close().unwrap();
+    assert_eq!(world.temp("EWR"), Some(6.0), "it can still be read");
+}
+
+#[test]
+fn rows_survive_a_close_and_a_drop() {
+    // Who is hurt: everybody.
+    let mut world = World::with(weather());
+    for (hour, options) in [(6, WriteOptions::synced()), (7, WriteOptions::buffered())] {
+        world.store.write(batch(&world, hour), options).unwrap();
+        let digest = world.store.digest(&world.view()).unwrap();
+        world = world.reopen();
+        assert_eq!(world.temp("EWR"), Some(hour as f64));
+        assert_eq!(world.store.digest(&world.view()).unwrap(), digest);
+    }
+    world
+        .store
+        .write(batch(&world, 8), WriteOptions::buffered())
+        .unwrap();
+    let (clock, path) = (world.clock.clone(), world.path());
+    let World {
+        store, directory, ..
+    } = world;
+    drop(store);
+    let store = StoreOptions::new().clock(clock).open(path).unwrap();
+    let view = store.view("weather").unwrap();
+    assert_eq!(
+        temp(
+            &store,
+            &view,
+            &view.entity(["EWR"]).unwrap(),
+            Question::latest()
+        ),
+        Some(8.0)
+    );
+    drop((store, directory));
+}
+
+#[test]
+fn rows_behind_a_fence_are_counted_and_kept_out() {
+    // Who is hurt: a person who was erased and comes back with a replay of the log.
+    let world = World::with(weather());
+    let fence = (vec![Value::from("EWR")], at(8), None);
+    world
+        .store
+        .restore_bounds(&world.view(), None, &[fence])
+        .unwrap();
+    let fenced = world.write(put("EWR", at(6), 1.0).recorded(at(8)));
+    assert_eq!((fenced.rows, fenced.fenced, fenced.applied), (1, 1, 0));
+    assert_eq!(world.temp("EWR"), None);
+    let world = world.reopen();
+    // Fences join by maximum: an earlier one changes nothing.
+    let earlier = (vec![Value::from("EWR")], at(5), None);
+    world
+        .store
+        .restore_bounds(&world.view(), None, &[earlier])
+        .unwrap();
+    assert_eq!(
+        world.write(put("EWR", at(6), 1.0).recorded(at(8))).fenced,
+        1
+    );
+    assert_eq!(
+        world.write(put("JFK", at(6), 1.0).recorded(at(8))).applied,
+        1
+    );
+    let after = at(8).saturating_add(Span::micros(1));
+    assert_eq!(
+        world.write(put("EWR", at(6), 2.0).recorded(after)).applied,
+        1
+    );
+    assert_eq!(world.temp("EWR"), Some(2.0));
+    assert_eq!(world.store.fences(&world.view()).len(), 1);
+}
