@@ -19,7 +19,6 @@ use crate::schema::Retention;
 use crate::time::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// What accepts rows.
@@ -46,7 +45,6 @@ struct Group<'a> {
     newest_et: Option<Timestamp>,
     /// What this batch has added.
     added: Vec<&'a Candidate>,
-    loaded: bool,
     changed: bool,
 }
 
@@ -121,17 +119,28 @@ impl Writer {
         now: Timestamp,
     ) -> Result<(Vec<&'a Candidate>, HashMap<Prefix, Group<'a>>)> {
         let mut groups: HashMap<Prefix, Group<'a>> = HashMap::with_capacity(rows.len());
-        let mut good = Vec::with_capacity(rows.len());
-        let mut cursor = None;
         for row in rows {
-            let group = match groups.entry(*row.entity.prefix()) {
-                Entry::Occupied(group) => group.into_mut(),
-                Entry::Vacant(place) => place.insert(Group::of(row)),
-            };
-            if !std::mem::replace(&mut group.loaded, true) {
-                group.load(&self.kv, row.entity.prefix(), now, &mut cursor)?;
+            groups
+                .entry(*row.entity.prefix())
+                .or_insert_with(|| Group::of(row));
+        }
+        // In ascending order, at once: neighbours share a block.
+        let mut prefixes: Vec<Prefix> = groups.keys().copied().collect();
+        prefixes.sort_unstable();
+        let keys = prefixes.iter().map(|prefix| &prefix[..]);
+        let stored = self.kv.get_many(Family::Latest, keys, true, None);
+        let mut cursor = None;
+        for (prefix, stored) in prefixes.iter().zip(stored) {
+            if let Some(stored) = stored? {
+                let group = groups
+                    .get_mut(prefix)
+                    .expect("its prefix was taken from here");
+                group.load(&self.kv, prefix, &stored, now, &mut cursor)?;
             }
-            if group.entity == row.entity.bytes() {
+        }
+        let mut good = Vec::with_capacity(rows.len());
+        for row in rows {
+            if groups[row.entity.prefix()].entity == row.entity.bytes() {
                 good.push(row);
             } else {
                 let error = Error::contract(format!(
@@ -273,7 +282,6 @@ impl<'a> Group<'a> {
             schema_version: 0,
             newest_et: None,
             added: Vec::new(),
-            loaded: false,
             changed: false,
         }
     }
@@ -283,13 +291,11 @@ impl<'a> Group<'a> {
         &mut self,
         kv: &'k Kv,
         prefix: &Prefix,
+        stored: &[u8],
         now: Timestamp,
         cursor: &mut Option<Cursor<'k>>,
     ) -> Result<()> {
-        let Some(stored) = kv.get(Family::Latest, prefix, None)? else {
-            return Ok(());
-        };
-        let latest = LatestRow::open(prefix, &stored)?;
+        let latest = LatestRow::open(prefix, stored)?;
         if latest.entity != self.entity {
             // The entity that was here first keeps the place.
             self.entity = &[];
