@@ -204,16 +204,31 @@ fn a_view_of_another_store_is_refused_on_write_and_read() {
     let (foreign, newark) = (other.view(), other.entity("EWR"));
     let mut batch = WriteBatch::new();
     put("EWR", at(6), 1.0).add(&mut batch, &foreign);
-    let error = world
-        .store
-        .write(batch, WriteOptions::default())
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
-    let error = world
-        .store
-        .get(&foreign, &newark, Question::latest())
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    let (store, latest) = (&world.store, Question::latest());
+    let set = FeatureSet::new([foreign.clone()]);
+    let range = HistoryRange::default();
+    let asked = std::slice::from_ref(&newark);
+    for refused in [
+        store.write(batch, WriteOptions::default()).err(),
+        store.get(&foreign, &newark, latest).err(),
+        store.get(&foreign, &newark, Question::as_of(at(7))).err(),
+        store.get_many(&foreign, asked, latest).err(),
+        store.get_set(&set, asked, latest).err(),
+        store.scan(&foreign, latest).err(),
+        store.history(&foreign, &newark, range).err(),
+        store.versions(&foreign).err(),
+        store.digest(&foreign).err(),
+        store.explain(&foreign, &newark, latest).err(),
+        store.snapshot().get(&foreign, &newark, latest).err(),
+        store.restore_bounds(&foreign, None, &[]).err(),
+    ] {
+        let error = refused.expect("it is refused");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert!(error.to_string().contains("another store"), "{error}");
+    }
+    assert!(store.verify(&mut |_| {}).unwrap().is_clean());
+    let receipt = world.write(put("EWR", at(6), 1.0));
+    assert_eq!(receipt.applied, 1, "it takes its own rows still");
 }
 
 #[test]
