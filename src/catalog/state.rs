@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Catalog {
     pub(crate) hash_key: HashKey,
     pub(crate) opened: Opened,
+    /// Held while a floor is moved, from reading it to putting the next in force.
+    pub(crate) floors: Mutex<()>,
     views: RwLock<BTreeMap<(String, String), Arc<ViewState>>>,
 }
 
@@ -136,6 +138,7 @@ impl Catalog {
         Catalog {
             hash_key,
             opened: Opened::next(),
+            floors: Mutex::new(()),
             views: RwLock::default(),
         }
     }

@@ -5,5 +5,3 @@
 pub(crate) const ENTITY_BYTES_MAX: usize = 1_024;
 /// The longest encoded version, in bytes: its header, entity, features and checksum.
 pub(crate) const ROW_BYTES_MAX: usize = 1 << 20;
-/// The most bytes of raw content that a quarantine entry keeps.
-pub(crate) const QUARANTINE_RAW_BYTES_MAX: usize = 1 << 20;

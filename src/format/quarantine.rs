@@ -11,7 +11,6 @@
 //!
 //! Because of the identity a replay adds nothing.
 
-use super::limits::QUARANTINE_RAW_BYTES_MAX;
 use super::reader::{Put, Reader};
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -37,7 +36,7 @@ pub struct QuarantineEntry {
     pub reason: String,
     /// When it was set aside.
     pub set_aside_at: Timestamp,
-    /// What came in, byte for byte (the first MiB of it).
+    /// What came in, byte for byte.
     pub raw: Vec<u8>,
     /// Where it came from, if the writer said.
     pub origin: Option<Origin>,
@@ -70,7 +69,7 @@ impl QuarantineEntry {
         out.extend([FORMAT, 1]);
         out.extend(self.set_aside_at.micros().to_le_bytes());
         out.put_long_bytes(self.reason.as_bytes());
-        out.put_long_bytes(&self.raw[..self.raw.len().min(QUARANTINE_RAW_BYTES_MAX)]);
+        out.put_long_bytes(&self.raw);
         out.push(u8::from(self.origin.is_some()));
         if let Some(origin) = &self.origin {
             out.put_long_bytes(origin.source.as_bytes());

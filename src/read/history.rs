@@ -52,13 +52,15 @@ impl<'a> History<'a> {
         lookup.check_floor(view, [range.from, range.known_at])?;
         lookup.check_floor(view, [range.to, None])?;
         let floor = lookup.floor(view);
+        // The cursor before the contract: what it sees, the contract knows.
+        let cursor = lookup.kv.cursor(Family::History, Walk::Range, lookup.at);
         let mut history = History {
             contract: view.state.contract(),
             entity: entity.clone(),
             range,
             floor,
             left: range.limit.unwrap_or(u64::MAX),
-            cursor: lookup.kv.cursor(Family::History, Walk::Range, lookup.at),
+            cursor,
             base: VecDeque::new(),
             phase: Phase::Stream,
         };
@@ -247,9 +249,9 @@ pub struct Versions<'a> {
 impl<'a> Versions<'a> {
     pub(super) fn open(lookup: Lookup<'a>, view: &View) -> Result<Self> {
         view.belongs_to(lookup.opened)?;
+        let mut cursor = lookup.kv.cursor(Family::History, Walk::Range, lookup.at);
         let contract = view.state.contract();
         let floor = lookup.floor(view);
-        let mut cursor = lookup.kv.cursor(Family::History, Walk::Range, lookup.at);
         cursor.seek(&key::view_start(view.state.id))?;
         let retained = Retained::new(floor, contract.horizon(floor));
         Ok(Versions {

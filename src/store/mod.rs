@@ -18,15 +18,17 @@ use crate::format::catalog::{
     Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
     view_key,
 };
+use crate::format::key::{Stamp, split_history};
 use crate::id::{DEFAULT_NAMESPACE, ViewId};
-use crate::kv::{Family, Kv};
+use crate::kv::{Family, Kv, Walk};
 use crate::read::{Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
 use crate::value::Value;
-use crate::write::{Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
+use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
 use parking_lot::Mutex;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -93,8 +95,8 @@ impl Store {
     /// follow.
     pub fn apply(&self, definition: ViewDefinition) -> Result<Change> {
         let writer = &self.0.writer;
-        writer.check_alive()?;
         let mut next = self.0.administration.lock();
+        writer.check_alive()?;
         let known = self.catalog().find(&definition.namespace, &definition.name);
         let (contract, change) = match &known {
             Some(state) => state.contract().redefine(&definition)?,
@@ -112,7 +114,7 @@ impl Store {
             out.extend(following.to_le_bytes())
         });
         let written = batch.commit().and_then(|()| self.kv().sync());
-        written.inspect_err(|error| writer.poison(error))?;
+        written.inspect_err(|error| writer.fail(error))?;
         next.0 = following;
         match known {
             Some(state) => state.replace(contract),
@@ -224,7 +226,8 @@ impl Store {
     ///
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a floor of a view that keeps everything;
-    /// [`ContractViolation`](ErrorKind::ContractViolation) for an entity that is none of the view's.
+    /// [`ContractViolation`](ErrorKind::ContractViolation) for an entity that is none of the view's;
+    /// [`Incompatible`](ErrorKind::Incompatible) when rows behind a fence are stored already.
     pub fn restore_bounds(
         &self,
         view: &View,
@@ -232,9 +235,10 @@ impl Store {
         fences: &[(Vec<Value>, Timestamp, Option<Timestamp>)],
     ) -> Result<()> {
         let writer = &self.0.writer;
-        writer.check_alive()?;
         view.belongs_to(self.catalog().opened)?;
         let _administration = self.0.administration.lock();
+        let _floors = self.catalog().floors.lock();
+        writer.check_alive()?;
         let contract = view.state.contract();
         if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
             return Err(Error::invalid(format!(
@@ -249,9 +253,14 @@ impl Store {
                 encode_floor(floor, contract.horizon(Some(floor)), out);
             });
         }
+        let entities = fences
+            .iter()
+            .map(|(columns, ..)| view.entity(columns.iter().cloned()));
+        let entities = entities.collect::<Result<Vec<_>>>()?;
+        // Nobody writes behind a fence while it is being put up.
+        let _held = writer.stripes.lock(entities.iter().map(Entity::prefix));
         let mut joined = Vec::new();
-        for (columns, recorded, floor) in fences {
-            let entity = view.entity(columns.iter().cloned())?;
+        for (entity, (_, recorded, floor)) in entities.iter().zip(fences) {
             let known = view.state.fence(entity.prefix());
             let fence = Fence {
                 recorded: known
@@ -260,13 +269,26 @@ impl Store {
                 floor: known.and_then(|known| known.floor).max(*floor),
                 entity: entity.bytes().to_vec(),
             };
+            for version in self.versions_stored(view, entity)? {
+                if crate::law::is_fenced(&fence, &version) {
+                    return Err(Error::new(
+                        ErrorKind::Incompatible,
+                        format!(
+                            "view {:?} holds rows of {:?} that this fence puts out of reach; load \
+                             the dump into a store without them",
+                            view.name(),
+                            entity.to_values()
+                        ),
+                    ));
+                }
+            }
             batch.put(Family::Catalog, &fence_key(entity.prefix()), |out| {
                 encode_fence(&fence, out)
             });
             joined.push((*entity.prefix(), fence));
         }
         let written = batch.commit().and_then(|()| self.kv().sync());
-        written.inspect_err(|error| writer.poison(error))?;
+        written.inspect_err(|error| writer.fail(error))?;
         // Durable: from here on it may be used.
         if let Some(floor) = floor {
             view.state.raise_floor(floor);
@@ -275,6 +297,18 @@ impl Store {
             view.state.raise_fence(prefix, fence);
         }
         Ok(())
+    }
+
+    /// The stamps of all stored versions of an entity.
+    fn versions_stored(&self, view: &View, entity: &Entity) -> Result<Vec<Stamp>> {
+        let mut stamps = Vec::new();
+        let mut cursor = self.kv().cursor(Family::History, Walk::Entity, None);
+        cursor.seek(entity.prefix())?;
+        while let Some((key, _)) = cursor.item_in(entity.prefix()) {
+            stamps.push(split_history(key)?.1);
+            cursor.next()?;
+        }
+        view.owns(entity).map(|()| stamps)
     }
 
     /// Compacts the store completely. It changes no answer; it blocks until it is done.
@@ -303,14 +337,22 @@ impl Engine {
         let Some(syncer) = self.syncer.lock().take() else {
             return Ok(());
         };
-        let number = self.writer.syncer.committed();
-        let synced = self.writer.syncer.wait(number);
+        if syncer.thread().id() == std::thread::current().id() {
+            // The last handle was dropped by a waker, on the thread that would be waited for.
+            self.writer.syncer.stop();
+            return Ok(());
+        }
+        // A store that was only read is left as it is: its floors do not move with the clock.
+        let synced = match self.writer.syncer.newest() {
+            0 => Ok(()),
+            number => self.writer.syncer.wait(number),
+        };
         self.writer.syncer.stop();
         syncer
             .join()
             .map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
         let closed = || (ErrorKind::Closed, "the store was closed".to_string());
-        self.writer.poison.lock().get_or_insert_with(closed);
+        self.writer.poison.set_to(closed);
         synced?;
         self.writer.kv.flush()
     }
@@ -326,6 +368,8 @@ impl Drop for Engine {
 
 /// Makes everything in the log durable, after moving the floors that are due; then they are in force.
 fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
+    // From reading a floor to putting the next in force nobody else may: it would move back.
+    let _floors = catalog.floors.lock();
     let mut batch = kv.batch();
     let mut due = Vec::new();
     for view in catalog.all() {
@@ -366,14 +410,30 @@ impl fmt::Debug for Store {
     }
 }
 
-fn start_syncer(
-    syncer: &Arc<Syncer>,
-    kv: &Arc<Kv>,
-    catalog: &Arc<Catalog>,
-    clock: &Arc<dyn Clock>,
-) -> Result<std::thread::JoinHandle<()>> {
-    let (syncer, kv, catalog, clock) = (syncer.clone(), kv.clone(), catalog.clone(), clock.clone());
-    background::spawn("asof-sync", move || {
-        syncer.run(|| sync(&kv, &catalog, clock.now()))
-    })
+/// What the syncing thread needs.
+struct Syncing {
+    syncer: Arc<Syncer>,
+    kv: Arc<Kv>,
+    catalog: Arc<Catalog>,
+    clock: Arc<dyn Clock>,
+    poison: Poison,
+}
+
+impl Syncing {
+    fn start(self) -> Result<std::thread::JoinHandle<()>> {
+        background::spawn("asof-sync", move || {
+            let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                self.syncer.run(|| {
+                    let synced = sync(&self.kv, &self.catalog, self.clock.now());
+                    synced.inspect_err(|error| self.poison.set(error))
+                });
+            }));
+            if ran.is_err() {
+                // A clock of the host's may panic; whoever waits must hear of it.
+                let error = Error::new(ErrorKind::Io, "the syncing thread panicked");
+                self.poison.set(&error);
+                self.syncer.fail(&error);
+            }
+        })
+    }
 }

@@ -1,7 +1,7 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
-use super::{Engine, NextView, Store, StoreOptions, start_syncer, sync};
+use super::{Engine, NextView, Store, StoreOptions, Syncing};
 use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -13,8 +13,8 @@ use crate::format::marker::Marker;
 use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
-use crate::time::Timestamp;
-use crate::write::{Quarantine, Stripes, Syncer, Writer};
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::write::{Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,8 +38,7 @@ impl Store {
             directory::create(path)?;
         }
         // 2. Own it. Who comes second may find a store that was not there a moment ago.
-        let now = options.clock.now();
-        let lock = Lock::take(path, now)?;
+        let lock = Lock::take(path, SystemClock.now())?;
         let found = directory::look(path)?;
         // 3. Here the log and the manifest will be read strictly and held against the watermark,
         //    before RocksDB opens them: opening rewrites the log, so afterwards is too late.
@@ -56,18 +55,27 @@ impl Store {
         let catalog = Catalog::new(marker.hash_key);
         let next_view = load_catalog(&kv, &catalog)?;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
-        sync(&kv, &catalog, now)?;
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
-        let thread = start_syncer(&syncer, &kv, &catalog, &options.clock)?;
-        let quarantine = Quarantine::open(&kv, options.quarantine_rows_max)?;
+        let (quarantine, poison) = (
+            Quarantine::open(&kv, options.quarantine_rows_max)?,
+            Poison::default(),
+        );
+        let thread = Syncing {
+            syncer: syncer.clone(),
+            kv: kv.clone(),
+            catalog: catalog.clone(),
+            clock: options.clock.clone(),
+            poison: poison.clone(),
+        };
+        let thread = thread.start()?;
         let writer = Writer {
             kv,
             catalog,
             syncer,
             stripes: Stripes::new(),
             quarantine,
-            poison: Mutex::new(None),
+            poison,
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };

@@ -28,11 +28,42 @@ pub(crate) struct Writer {
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) stripes: Stripes,
     pub(crate) quarantine: Quarantine,
-    /// Why nothing is accepted any more, if so.
-    pub(crate) poison: Mutex<Option<(ErrorKind, String)>>,
+    pub(crate) poison: Poison,
     /// Held while the newest event time of a windowed view is written, so that it only grows.
     pub(crate) newest: Mutex<()>,
     pub(crate) exact_receipts: bool,
+}
+
+/// Why nothing is accepted any more, if so.
+///
+/// After an I/O fault nothing is: RocksDB may have latched an error, and a later success would say
+/// more than is known.
+#[derive(Clone, Default)]
+pub(crate) struct Poison(Arc<Mutex<Option<(ErrorKind, String)>>>);
+
+impl Poison {
+    pub(crate) fn set(&self, error: &Error) {
+        self.set_to(|| (ErrorKind::Poisoned, error.to_string()));
+    }
+
+    /// The first reason stays.
+    pub(crate) fn set_to(&self, why: impl FnOnce() -> (ErrorKind, String)) {
+        self.0.lock().get_or_insert_with(why);
+    }
+
+    fn check(&self) -> Result<()> {
+        match &*self.0.lock() {
+            None => Ok(()),
+            Some((ErrorKind::Closed, why)) => Err(Error::new(ErrorKind::Closed, why.clone())),
+            Some((kind, why)) => Err(Error::new(
+                *kind,
+                format!(
+                    "the store takes no writes after an I/O fault: {why}. Close it and open it again; \
+                     writing again is always safe"
+                ),
+            )),
+        }
+    }
 }
 
 /// One entity of a batch: its latest row in the making.
@@ -45,6 +76,8 @@ struct Group<'a> {
     newest_et: Option<Timestamp>,
     /// What this batch has added.
     added: Vec<&'a Candidate>,
+    /// The same by instant, each with the others of its (event time, recorded-at).
+    instants: HashMap<(Timestamp, Timestamp), Vec<&'a Candidate>>,
     changed: bool,
 }
 
@@ -173,7 +206,10 @@ impl Writer {
             return Ok(Admission::TooLate);
         }
         let known = group.fold.knows(&row.stamp)
-            || group.added.iter().any(|added| added.stamp == row.stamp)
+            || group
+                .of_instant(&row.stamp)
+                .iter()
+                .any(|added| added.stamp == row.stamp)
             || (self.exact_receipts && self.kv.get(Family::History, &row.key, None)?.is_some());
         Ok(if known {
             Admission::Duplicate
@@ -247,26 +283,19 @@ impl Writer {
         Ok(())
     }
 
-    /// After an I/O fault nothing more is accepted: RocksDB may have latched an error, and a later
-    /// success would say more than is known.
+    /// Takes no more writes, after a fault of a write or a sync.
     pub(crate) fn poison(&self, error: &Error) {
-        self.poison
-            .lock()
-            .get_or_insert_with(|| (ErrorKind::Poisoned, error.to_string()));
+        self.poison.set(error);
+    }
+
+    /// The same, after a sync that the syncer did not make: it must not sync again either.
+    pub(crate) fn fail(&self, error: &Error) {
+        self.poison.set(error);
+        self.syncer.fail(error);
     }
 
     pub(crate) fn check_alive(&self) -> Result<()> {
-        match &*self.poison.lock() {
-            None => Ok(()),
-            Some((ErrorKind::Closed, why)) => Err(Error::new(ErrorKind::Closed, why.clone())),
-            Some((kind, why)) => Err(Error::new(
-                *kind,
-                format!(
-                    "the store takes no writes after an I/O fault: {why}. Close it and open it again; \
-                     writing again is always safe"
-                ),
-            )),
-        }
+        self.poison.check()
     }
 }
 
@@ -282,6 +311,7 @@ impl<'a> Group<'a> {
             schema_version: 0,
             newest_et: None,
             added: Vec::new(),
+            instants: HashMap::new(),
             changed: false,
         }
     }
@@ -320,6 +350,13 @@ impl<'a> Group<'a> {
             self.fold.load(&latest)?;
         }
         Ok(())
+    }
+
+    /// What this batch has added at the event time and recorded-at of a stamp.
+    fn of_instant(&self, stamp: &Stamp) -> &[&'a Candidate] {
+        self.instants
+            .get(&(stamp.et, stamp.rec))
+            .map_or(&[], Vec::as_slice)
     }
 
     fn put_latest(&mut self, prefix: &Prefix, batch: &mut KvBatch<'_>) {
@@ -364,6 +401,8 @@ fn apply<'a>(
     group.newest_et = group.newest_et.max(Some(row.stamp.et));
     group.schema_version = group.schema_version.max(version.schema_version);
     group.added.push(row);
+    let instant = (row.stamp.et, row.stamp.rec);
+    group.instants.entry(instant).or_default().push(row);
     Ok(())
 }
 
@@ -373,8 +412,8 @@ fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> 
     let same_instant = |stamp: &Stamp| {
         (stamp.et, stamp.rec) == (row.stamp.et, row.stamp.rec) && *stamp != row.stamp
     };
-    for added in &group.added {
-        if same_instant(&added.stamp) {
+    for added in group.of_instant(&row.stamp) {
+        if added.stamp != row.stamp {
             let other = HistoryRow::parse(&added.value)?;
             if law::contradict((row.op, &version.body), (added.op, &other.body))? {
                 return Ok(true);

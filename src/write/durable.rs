@@ -47,6 +47,24 @@ impl Syncer {
         state.committed
     }
 
+    /// The number of the newest committed batch; zero before the first.
+    pub(crate) fn newest(&self) -> u64 {
+        self.state.lock().committed
+    }
+
+    /// Makes nothing durable any more: a sync has failed, and must not be tried again.
+    pub(crate) fn fail(&self, error: &Error) {
+        let mut state = self.state.lock();
+        state
+            .failed
+            .get_or_insert((error.kind(), error.to_string()));
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.wanted_more.notify_all();
+        self.done_more.notify_all();
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
     /// Asks for batches up to `number` to be made durable, without waiting.
     pub(crate) fn want(&self, number: u64) {
         let mut state = self.state.lock();
@@ -66,7 +84,12 @@ impl Syncer {
                     self.wanted_more.wait(&mut state);
                 }
                 if state.wanted <= state.done || state.failed.is_some() {
-                    self.finish(&mut state);
+                    state.stopping = true;
+                    let wakers = std::mem::take(&mut state.wakers);
+                    // A waker may ask at once how things stand.
+                    drop(state);
+                    self.done_more.notify_all();
+                    wakers.into_iter().for_each(|(_, waker)| waker.wake());
                     return;
                 }
                 state.committed
@@ -94,12 +117,6 @@ impl Syncer {
             let ready: Vec<(u64, Waker)> = ready;
             ready.into_iter().for_each(|(_, waker)| waker.wake());
         }
-    }
-
-    fn finish(&self, state: &mut State) {
-        state.stopping = true;
-        self.done_more.notify_all();
-        state.wakers.drain(..).for_each(|(_, waker)| waker.wake());
     }
 
     /// Lets [`run`](Self::run) come to its end, after what is wanted.
@@ -201,7 +218,11 @@ impl Future for Ticket {
         if let Some(outcome) = state.outcome(*number) {
             return Poll::Ready(outcome.map(|()| self.receipt));
         }
-        state.wakers.push((*number, context.waker().clone()));
+        // Polled again and again, a ticket still leaves one waker.
+        let known = |(n, waker): &(u64, Waker)| n == number && waker.will_wake(context.waker());
+        if !state.wakers.iter().any(known) {
+            state.wakers.push((*number, context.waker().clone()));
+        }
         Poll::Pending
     }
 }

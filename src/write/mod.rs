@@ -13,7 +13,7 @@ mod receipt;
 mod stripes;
 
 pub use batch::{RowWriter, WriteBatch};
-pub(crate) use commit::Writer;
+pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
 pub(crate) use quarantine::{Quarantine, entries};

@@ -14,9 +14,15 @@ pub(crate) struct Quarantine {
 }
 
 impl Quarantine {
-    /// Counts what is stored.
+    /// Counts what is stored, without reading it: a damaged entry must not keep a store shut.
     pub(crate) fn open(kv: &Kv, rows_max: u64) -> Result<Self> {
-        let rows = entries(kv)?.len() as u64;
+        let mut rows = 0;
+        let mut cursor = kv.cursor(Family::Quarantine, Walk::Range, None);
+        cursor.seek(&[])?;
+        while cursor.item().is_some() {
+            rows += 1;
+            cursor.next()?;
+        }
         Ok(Quarantine {
             rows: Mutex::new(rows),
             rows_max,

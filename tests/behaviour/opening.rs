@@ -51,7 +51,8 @@ fn who_comes_second_learns_who_was_first() {
     // Who is hurt: whoever is woken at night by a store that does not open.
     let world = World::with(weather());
     let pid = format!("pid {} on host ", std::process::id());
-    let since = format!("since {}", at(12));
+    // The machine's time, not the store's: a clock that stands still would name no start.
+    let since = "since 20".to_string();
     for create in [false, true] {
         refused(
             &world.path(),
@@ -262,4 +263,67 @@ fn a_snapshot_keeps_the_floor_it_was_taken_at() {
         2,
         "6:00 went, 11:00 came"
     );
+}
+
+#[test]
+fn a_store_that_is_only_read_keeps_its_floor_whatever_the_clock_says() {
+    // Who is hurt: whoever looks at a store of forecasts from a machine whose clock is wrong.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let open = |now: &str| {
+        let clock = ManualClock::at(Timestamp::parse(now).unwrap());
+        StoreOptions::new()
+            .create_if_missing(true)
+            .clock(clock)
+            .open(&path)
+            .unwrap()
+    };
+    let store = open("2013-01-01T00:00:00Z");
+    let view = ViewDefinition::builder("v")
+        .key("k", Type::I64)
+        .feature("x", Type::I64);
+    let view = view.history(asof::Retention::Window(Span::hours(1)));
+    store
+        .apply(view.max_skew(asof::MaxSkew::Forever).build().unwrap())
+        .unwrap();
+    let view = store.view("v").unwrap();
+    let entity = view.entity([1i64]).unwrap();
+    let mut batch = WriteBatch::new();
+    let future = Timestamp::parse("2100-01-01T00:00:00Z").unwrap();
+    batch
+        .put(&view, &entity, future)
+        .set_value("x", 1i64)
+        .finish()
+        .unwrap();
+    store.write(batch, WriteOptions::default()).unwrap();
+    let floor = store.floor(&view);
+    assert!(floor.is_some());
+    drop((view, entity));
+    store.close().unwrap();
+
+    let store = open("2101-01-01T00:00:00Z");
+    let view = store.view("v").unwrap();
+    store.snapshot().digest(&view).unwrap();
+    drop(view);
+    store.close().unwrap();
+
+    let store = open("2013-01-01T00:00:00Z");
+    assert_eq!(store.floor(&store.view("v").unwrap()), floor);
+}
+
+#[test]
+fn a_fence_is_not_put_up_behind_rows_that_are_stored() {
+    // Who is hurt: whoever was erased and is found again, because the dump came after the rows.
+    let world = World::with(weather());
+    world.write(put("EWR", at(6), 1.0));
+    let view = world.store.view("weather").unwrap();
+    let fence = |hour| [(vec![Value::from("EWR")], at(hour), None)];
+    let error = world
+        .store
+        .restore_bounds(&view, None, &fence(6))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible, "{error}");
+    assert!(world.store.fences(&view).is_empty());
+    world.store.restore_bounds(&view, None, &fence(5)).unwrap();
+    assert_eq!(world.store.fences(&view).len(), 1);
 }

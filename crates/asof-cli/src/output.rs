@@ -2,7 +2,6 @@
 
 use crate::exit::Failure;
 use clap::ValueEnum;
-use std::fmt::Write as _;
 use std::io::{BufWriter, Stdout, Write};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,7 +108,10 @@ impl Table {
         for row in &self.rows {
             let start = out.len();
             for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(out, "{cell:width$}  ");
+                // By hand: a format width ends at 65,535.
+                out.push_str(cell);
+                let spaces = width - cell.chars().count() + 2;
+                out.extend(std::iter::repeat_n(' ', spaces));
             }
             out.truncate(start + out[start..].trim_end_matches(' ').len());
             out.push('\n');

@@ -80,10 +80,14 @@ impl Source {
         mut bytes: Box<dyn Read>,
         progress: ProgressBar,
     ) -> Result<Self, Failure> {
-        let mut magic = Vec::with_capacity(2);
-        let peeked = bytes.by_ref().take(2).read_to_end(&mut magic);
+        let mut magic = Vec::with_capacity(3);
+        let peeked = bytes.by_ref().take(3).read_to_end(&mut magic);
         peeked.map_err(|error| Failure::from(error).at(&name))?;
-        let packed = magic == [0x1f, 0x8b];
+        let packed = magic.starts_with(&[0x1f, 0x8b]);
+        // What spreadsheets put before their text is no part of the first column's name.
+        if magic == [0xef, 0xbb, 0xbf] {
+            magic.clear();
+        }
         let whole = BufReader::with_capacity(1 << 17, Cursor::new(magic).chain(bytes));
         let bytes: Box<dyn Read> = if packed {
             Box::new(MultiGzDecoder::new(whole))

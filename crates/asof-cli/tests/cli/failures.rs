@@ -175,3 +175,34 @@ fn a_flipped_bit_is_corrupt_and_never_an_answer() {
     let broken = world.run(&["dump"]).failed(4, "checksum");
     assert!(dump.starts_with(&broken.stdout[..broken.stdout.rfind('\n').map_or(0, |at| at + 1)]));
 }
+
+#[test]
+fn a_cell_may_be_longer_than_a_format_width() {
+    let world = World::empty();
+    world.file(
+        "w.toml",
+        "view = \"w\"\n[entity]\nk = \"string\"\n[features]\nx = \"string\"\n",
+    );
+    world.run(&["view", "apply", "w.toml"]).ok();
+    let line = format!(
+        "{{\"view\":\"w\",\"entity\":{{\"k\":\"e\"}},\"event_time\":0,\"features\":{{\"x\":\"{}\"}}}}",
+        "y".repeat(70_000)
+    );
+    world.pipe(&["ingest", "-"], line.as_bytes()).ok();
+    assert!(world.run(&["get", "w", "e"]).ok().len() > 70_000);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_column() {
+    let world = World::weather();
+    world.file("bom.csv", "\u{feff}origin,t,temp\nEWR,0,1\n");
+    let ingest = [
+        "ingest",
+        "bom.csv",
+        "--view",
+        "weather",
+        "--event-time",
+        "t",
+    ];
+    assert!(world.run(&ingest).ok().contains("applied     1"));
+}
