@@ -4,7 +4,7 @@ use super::feature::{Typed, TypedFeature};
 use crate::error::{Error, Result};
 use crate::format::row::LatestRow;
 use crate::law::{self, Answer, Fold, Status, Verdict};
-use crate::schema::{Contract, Feature, OnExpiry};
+use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -171,12 +171,5 @@ impl Row {
         features
             .iter()
             .map(|feature| (feature, self.answer(feature)))
-    }
-
-    /// Whether `on_expiry` withholds what has outlived the ttl.
-    pub fn withholds_expired(&self) -> bool {
-        self.contract
-            .as_ref()
-            .is_some_and(|c| c.time().on_expiry == OnExpiry::Expire)
     }
 }
