@@ -35,6 +35,13 @@ pub enum ErrorKind {
         /// The earliest time that can be asked, in microseconds since the Unix epoch.
         floor: i64,
     },
+    /// The sources of the view are not known to be complete as far as was demanded. Ask again later,
+    /// or find out why the pipeline lags: "no change" and "no news" are two different answers.
+    NotFresh {
+        /// How far they are complete, in microseconds since the Unix epoch; none where a source has
+        /// never reported.
+        complete_through: Option<i64>,
+    },
     /// A batch with bad rows was refused as a whole. Nothing of it was written.
     Rejected,
     /// The quarantine is full, so a batch with bad rows was refused. Replay or drop entries.
@@ -118,7 +125,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Locked | ErrorKind::StorageFull | ErrorKind::QuarantineFull
+            ErrorKind::Locked
+                | ErrorKind::StorageFull
+                | ErrorKind::QuarantineFull
+                | ErrorKind::NotFresh { .. }
         )
     }
 }

@@ -93,6 +93,8 @@ extern crate self as asof;
 #[cfg(feature = "store")]
 mod catalog;
 mod error;
+#[doc(hidden)]
+pub mod failpoint;
 mod format;
 mod id;
 mod interchange;

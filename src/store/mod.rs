@@ -13,6 +13,7 @@ pub use snapshot::Snapshot;
 
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint;
 use crate::format::QuarantineEntry;
 use crate::format::catalog::{
     Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
@@ -384,7 +385,9 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     if !batch.is_empty() {
         batch.commit()?;
     }
+    failpoint::pass("sync.before_fsync");
     kv.sync()?;
+    failpoint::pass("sync.after_fsync");
     due.into_iter()
         .for_each(|(view, floor)| view.raise_floor(floor));
     Ok(())

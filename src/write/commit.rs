@@ -8,6 +8,7 @@ use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 use super::stripes::Stripes;
 use crate::catalog::{Catalog, ViewState};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoint;
 use crate::format::catalog::newest_key;
 use crate::format::key::{self, Prefix, Stamp};
 use crate::format::row::{HistoryRow, LatestRow};
@@ -275,8 +276,10 @@ impl Writer {
             return Ok(());
         }
         self.quarantine.commit_with(&self.kv, bad, batch, |batch| {
+            failpoint::pass("write.before_commit");
             batch.commit().inspect_err(|error| self.poison(error))
         })?;
+        failpoint::pass("write.after_commit");
         for (view, et) in newest.values() {
             view.accepted(*et);
         }

@@ -89,6 +89,7 @@ impl From<asof::Error> for Failure {
             ErrorKind::BeyondHistory { .. }
             | ErrorKind::Incompatible
             | ErrorKind::Rejected
+            | ErrorKind::NotFresh { .. }
             | ErrorKind::QuarantineFull
             | ErrorKind::UnsupportedFormat => Exit::Refused,
             ErrorKind::Locked => Exit::Locked,

@@ -1,0 +1,85 @@
+//! Named places where a test may let the process die.
+//!
+//! A promise about crashes is a promise about every step of a protocol. The steps are named here, and
+//! the crash tests end the process at each of them, on the very code that ships: an unarmed point
+//! costs one relaxed load beside an fsync or a commit, and none stands on a read.
+//!
+//! ```text
+//! write      judge ── join ── [before_commit] commit [after_commit] ── number
+//! sync       floors ── [before_fsync] fsync [after_fsync] ── floors in force
+//! ```
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Every point, in the order of the protocols they stand in. The crash tests go through this list and
+/// fail when one of them is never reached.
+pub const NAMES: &[&str] = &[
+    // Writing a batch.
+    "write.before_commit",
+    "write.after_commit",
+    // Making it durable.
+    "sync.before_fsync",
+    "sync.after_fsync",
+];
+
+/// The place in [`NAMES`] of the armed point, plus one; zero while none is.
+static ARMED: AtomicUsize = AtomicUsize::new(0);
+/// How many visits the armed point still lets pass.
+static SPARED: AtomicUsize = AtomicUsize::new(0);
+
+/// Ends the process, without destructors, at visit number `visit` (from zero) of the named point.
+///
+/// # Panics
+/// For a name that no point has: the test that arms it would test nothing.
+pub fn arm(name: &str, visit: usize) {
+    let place = NAMES.iter().position(|known| *known == name);
+    let place = place.unwrap_or_else(|| panic!("no fail point is called {name:?}"));
+    SPARED.store(visit, Ordering::SeqCst);
+    ARMED.store(place + 1, Ordering::SeqCst);
+}
+
+/// Marks a point. Compiled away to a load where nothing is armed.
+pub(crate) fn pass(name: &'static str) {
+    let armed = ARMED.load(Ordering::Relaxed);
+    if armed != 0 {
+        visit(name, armed);
+    }
+}
+
+#[cold]
+fn visit(name: &'static str, armed: usize) {
+    debug_assert!(NAMES.contains(&name), "{name} is not in the list");
+    if NAMES[armed - 1] == name
+        && SPARED
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+            .is_err()
+    {
+        // No destructor runs and nothing is flushed: to the disk it is a kill.
+        std::process::abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_points_share_a_name() {
+        let mut names = NAMES.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES.len());
+    }
+
+    #[test]
+    fn an_unarmed_point_lets_everybody_pass() {
+        pass("write.before_commit");
+        assert_eq!(ARMED.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "no fail point is called")]
+    fn a_point_that_does_not_exist_cannot_be_armed() {
+        arm("nowhere", 0);
+    }
+}
