@@ -1,0 +1,170 @@
+//! Every call that changes a file is made to fail, one at a time: once, or from then on.
+//!
+//! The child must not crash, hang, or acknowledge anything after a fault without a reopen; whatever it
+//! acknowledged before must be there when the disk is well again.
+
+use crate::arguments::Arguments;
+use crate::ledger::Known;
+use crate::oracle::Survives;
+use crate::random::Random;
+use crate::shim::Shim;
+use crate::tally::Tally;
+use crate::worker::{Question, Worker};
+use crate::workload::Workload;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const KINDS: [&str; 3] = ["eio", "enospc", "short"];
+const MODES: [&str; 2] = ["once", "sticky"];
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One fault: at which call, which, and for how long.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    workload: Workload,
+    index: u64,
+    kind: &'static str,
+    mode: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
+    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let shim = Shim::build(scratch.path())?;
+    let mut worker = Worker::start()?;
+    let mut faults = all(&shim, scratch.path(), arguments)?;
+    let possible = faults.len();
+    let seed = arguments.number("seed", 1)?;
+    let wanted = arguments.number("runs", possible as u64)? as usize;
+    let mut random = Random::new(seed);
+    while faults.len() > wanted {
+        let at = random.below(faults.len() as u64) as usize;
+        faults.swap_remove(at);
+    }
+    let mut tally = Tally::new(format!("faults: {} of {possible}", faults.len()));
+    for fault in faults {
+        let outcome = run_of(&shim, &mut worker, scratch.path(), fault);
+        tally.note(outcome, || {
+            format!(
+                "faults --workload {} --index {} --kind {} --mode {}",
+                fault.workload.name(),
+                fault.index,
+                fault.kind,
+                fault.mode
+            )
+        });
+    }
+    Ok(tally)
+}
+
+/// Every index of every workload, times every fault; or those that the arguments name.
+fn all(shim: &Shim, scratch: &Path, arguments: &Arguments) -> Result<Vec<Fault>, String> {
+    let named = |name: &str, word: &str| arguments.text(name).is_none_or(|given| given == word);
+    let mut faults = Vec::new();
+    for workload in Workload::ALL {
+        if !named("workload", workload.name()) {
+            continue;
+        }
+        let calls = count(shim, scratch, workload)?;
+        for index in 0..calls {
+            if !named("index", &index.to_string()) {
+                continue;
+            }
+            for kind in KINDS.into_iter().filter(|kind| named("kind", kind)) {
+                for mode in MODES.into_iter().filter(|mode| named("mode", mode)) {
+                    faults.push(Fault {
+                        workload,
+                        index,
+                        kind,
+                        mode,
+                    });
+                }
+            }
+        }
+    }
+    Ok(faults)
+}
+
+/// How many calls of a run may fail.
+fn count(shim: &Shim, scratch: &Path, workload: Workload) -> Result<u64, String> {
+    let counted = scratch.join("count");
+    let mut command = child(scratch, workload)?;
+    command.env("ASOF_SHIM_COUNT", &counted);
+    let ended = shim.before(&mut command, &scratch.join("store")).status();
+    let ended = ended.map_err(|e| e.to_string())?;
+    if !ended.success() {
+        return Err(format!("a run without faults failed: {ended}"));
+    }
+    let text = std::fs::read_to_string(&counted).map_err(|e| e.to_string())?;
+    text.trim()
+        .parse()
+        .map_err(|_| format!("{text:?} is no count"))
+}
+
+/// A child on a store of its own, not yet started.
+fn child(scratch: &Path, workload: Workload) -> Result<Command, String> {
+    let (store, ledger) = (scratch.join("store"), scratch.join("ledger"));
+    let _old = std::fs::remove_dir_all(&store);
+    let _old = std::fs::remove_file(&ledger);
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut command = Command::new(program);
+    command
+        .args(["child", "--workload", workload.name()])
+        .arg("--store")
+        .arg(store)
+        .arg("--ledger")
+        .arg(ledger);
+    Ok(command)
+}
+
+fn run_of(
+    shim: &Shim,
+    worker: &mut Worker,
+    scratch: &Path,
+    fault: Fault,
+) -> Result<String, String> {
+    let (store, ledger) = (scratch.join("store"), scratch.join("ledger"));
+    let Fault {
+        workload,
+        index,
+        kind,
+        mode,
+    } = fault;
+    let mut command = child(scratch, workload)?;
+    command
+        .env("ASOF_SHIM_FAULT", format!("{index} {kind} {mode}"))
+        .stderr(Stdio::null());
+    let ended = wait(shim.before(&mut command, &store))?;
+    let how = match ended.code() {
+        Some(0) => "went on",
+        Some(1) => "stopped with an error",
+        _ => return Err(format!("the child ended with {ended}")),
+    };
+    let known = Known::of_file(&ledger);
+    if known.attempted == 0 && !store.join("asof.store").exists() {
+        return Ok(format!("{kind} {mode}: {how} before there was a store"));
+    }
+    let class = worker.judge(Question {
+        path: &store,
+        workload,
+        known,
+        survives: Survives::Acknowledged,
+        replay: index.is_multiple_of(16),
+        may_report: false,
+    })?;
+    Ok(format!("{kind} {mode}: {how}: {class}"))
+}
+
+fn wait(command: &mut Command) -> Result<ExitStatus, String> {
+    let mut child = command.spawn().map_err(|e| e.to_string())?;
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(ended) = child.try_wait().map_err(|e| e.to_string())? {
+            return Ok(ended);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let _gone = child.kill();
+    let _reaped = child.wait();
+    Err("the child hangs".into())
+}

@@ -1,0 +1,87 @@
+//! What was attempted and what was acknowledged, kept outside the tested directory.
+//!
+//! One line an event, written in one call and never buffered: `I n` before batch `n` is handed to the
+//! store, `B n` when it was acknowledged as buffered, `S n` when everything up to batch `n` was
+//! acknowledged as durable, `E` when a call failed.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+/// What a ledger says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Known {
+    /// Batches below this may be there.
+    pub attempted: u64,
+    /// Batches below this were acknowledged.
+    pub acknowledged: u64,
+    /// Batches below this were acknowledged as durable.
+    pub durable: u64,
+    /// Calls that failed.
+    pub errors: u64,
+}
+
+impl Known {
+    /// Takes in whole lines; what follows the last line break was never said.
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            if let Some(line) = line.strip_suffix(b"\n") {
+                self.line(line);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let text = std::str::from_utf8(line).unwrap_or_default();
+        let (tag, number) = text.split_once(' ').unwrap_or((text, "0"));
+        let next = number.parse::<u64>().map_or(0, |n| n + 1);
+        match tag {
+            "I" => self.attempted = self.attempted.max(next),
+            "B" => self.acknowledged = self.acknowledged.max(next),
+            "S" => {
+                self.acknowledged = self.acknowledged.max(next);
+                self.durable = self.durable.max(next);
+            }
+            "E" => self.errors += 1,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn of_file(path: &Path) -> Self {
+        let mut known = Known::default();
+        known.read(&std::fs::read(path).unwrap_or_default());
+        known
+    }
+}
+
+/// Where a child writes it.
+pub(crate) struct Ledger {
+    to: Box<dyn Write>,
+    /// Says every line on stdout too.
+    echo: bool,
+}
+
+impl Ledger {
+    pub(crate) fn file(path: &Path, echo: bool) -> std::io::Result<Self> {
+        let file = File::options().append(true).create(true).open(path)?;
+        let to = Box::new(file);
+        Ok(Ledger { to, echo })
+    }
+
+    pub(crate) fn stdout() -> Self {
+        let to = Box::new(std::io::stdout());
+        Ledger { to, echo: false }
+    }
+
+    pub(crate) fn say(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        let said = self
+            .to
+            .write_all(line.as_bytes())
+            .and_then(|()| self.to.flush());
+        said.expect("the ledger can be written");
+        if self.echo {
+            print!("{line}");
+        }
+    }
+}

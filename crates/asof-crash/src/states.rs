@@ -1,0 +1,335 @@
+//! Crash states: a run is recorded call by call, and the disk is rebuilt as a power cut could have left
+//! it at any moment of the run, with what was not synced lost, torn and reordered.
+//!
+//! One in twenty states is opened under the recorder again and loses power during its recovery, and
+//! that once more: crashes of crashes, to depth three.
+
+use crate::arguments::Arguments;
+use crate::disk::{Disk, Image, Journal, Kept, lay_out};
+use crate::ledger::Known;
+use crate::oracle::Survives;
+use crate::random::Random;
+use crate::shim::Shim;
+use crate::tally::Tally;
+use crate::trace::{Event, parse};
+use crate::worker::{Question, Worker};
+use crate::workload::Workload;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const DEPTH_MAX: u32 = 3;
+/// How many states are built from one recorded run before another is recorded.
+const STATES_OF_A_RUN: u64 = 400;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
+    let wanted = arguments.number("states", 4_000)?;
+    let seed = arguments.number("seed", 1)?;
+    let lies = arguments.text("lie").is_some();
+    let mut explorer = Explorer::new(seed, lies)?;
+    let what = match lies {
+        true => "crash states of a disk that lied about one sync",
+        false => "crash states",
+    };
+    let mut tally = Tally::new(format!("{what}: {wanted} from seed {seed}"));
+    let mut run = seed;
+    while explorer.seen.len() < wanted as usize {
+        let workload = match arguments.text("workload") {
+            Some(name) => Workload::named(name)?,
+            None => Workload::ALL[(run % 3) as usize],
+        };
+        let left = wanted - explorer.seen.len() as u64;
+        explorer.explore(workload, left.min(STATES_OF_A_RUN), &mut tally)?;
+        run += 1;
+    }
+    Ok(tally)
+}
+
+/// Judges one image that an earlier run has kept.
+pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
+    let at = PathBuf::from(arguments.text("image").ok_or("say --image DIR")?);
+    let text = std::fs::read_to_string(at.join("question")).map_err(|e| e.to_string())?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let number = |place: usize| -> Result<u64, String> {
+        let word = words.get(place).ok_or("the question is cut short")?;
+        word.parse().map_err(|_| format!("{word:?} is no number"))
+    };
+    let known = Known {
+        attempted: number(1)?,
+        acknowledged: number(2)?,
+        durable: number(3)?,
+        errors: 0,
+    };
+    let workload = Workload::named(words.first().ok_or("the question is empty")?)?;
+    let image = read_image(&at.join("store"))?;
+    let scratch = scratch()?;
+    let path = scratch.path().join("store");
+    lay_out(&image, &path).map_err(|e| e.to_string())?;
+    let mut tally = Tally::new(format!("the image in {}", at.display()));
+    let outcome = Worker::start()?.judge(Question {
+        path: &path,
+        workload,
+        known,
+        survives: Survives::Durable,
+        replay: true,
+        may_report: number(4)? == 1,
+    });
+    tally.note(outcome, || format!("judge --image {}", at.display()));
+    Ok(tally)
+}
+
+struct Explorer {
+    random: Random,
+    shim: Shim,
+    scratch: tempfile::TempDir,
+    worker: Worker,
+    seen: HashSet<[u8; 32]>,
+    lies: bool,
+    failures: u64,
+}
+
+/// In memory where the machine has a place for that: nothing here needs a disk.
+fn scratch() -> Result<tempfile::TempDir, String> {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.map_err(|e| e.to_string())
+}
+
+impl Explorer {
+    fn new(seed: u64, lies: bool) -> Result<Self, String> {
+        let scratch = scratch()?;
+        Ok(Explorer {
+            random: Random::new(seed),
+            shim: Shim::build(scratch.path())?,
+            scratch,
+            worker: Worker::start()?,
+            seen: HashSet::new(),
+            lies,
+            failures: 0,
+        })
+    }
+
+    /// Records one run of a workload and judges states of it.
+    fn explore(
+        &mut self,
+        workload: Workload,
+        states: u64,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let root = self.scratch.path().join("recorded");
+        lay_out(&Image::new(), &root).map_err(|e| e.to_string())?;
+        let events = self.record(workload, &root, 0)?;
+        let first = events.iter().position(|e| matches!(e, Event::Create(_)));
+        let first = first.ok_or("the child wrote nothing")?;
+        let journal = match self.random.chance(50) {
+            true => Journal::Ordered,
+            false => Journal::Strict,
+        };
+        let recorded = Recorded {
+            root,
+            journal,
+            base: Image::new(),
+            known: Known::default(),
+            events,
+        };
+        self.judge_states(workload, &recorded, first, states, 1, tally)
+    }
+
+    /// Crashes a recorded run at random moments. Returns when enough new states were judged, or none
+    /// turned up for a while.
+    fn judge_states(
+        &mut self,
+        workload: Workload,
+        recorded: &Recorded,
+        first: usize,
+        states: u64,
+        depth: u32,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let lie = self
+            .lies
+            .then(|| recorded.any_sync(&mut self.random))
+            .flatten();
+        let mut points: Vec<usize> = (0..states)
+            .map(|_| {
+                first
+                    + self
+                        .random
+                        .below((recorded.events.len() - first + 1) as u64)
+                        as usize
+            })
+            .collect();
+        points.sort_unstable();
+        let mut disk = Disk::new(&recorded.root, recorded.journal, &recorded.base);
+        let mut known = recorded.known;
+        let mut done = 0;
+        for point in points {
+            for (place, event) in recorded.events[done..point].iter().enumerate() {
+                if let Event::Acknowledge(line) = event {
+                    known.read(line);
+                }
+                if lie != Some(done + place) {
+                    disk.apply(event);
+                }
+            }
+            done = point;
+            let kept = Kept::any(&mut self.random);
+            let image = disk.crash(kept, &mut self.random);
+            if !self.seen.insert(fingerprint(&image, known)) {
+                continue;
+            }
+            let path = self.scratch.path().join("crashed");
+            lay_out(&image, &path).map_err(|e| e.to_string())?;
+            let outcome = self.worker.judge(Question {
+                path: &path,
+                workload,
+                known,
+                survives: Survives::Durable,
+                replay: self.random.chance(5),
+                may_report: self.lies,
+            });
+            let class = format!("{} kept, depth {depth}", kept.name());
+            match outcome {
+                Ok(how) => tally.pass(&format!("{class}: {how}")),
+                Err(why) => {
+                    let kept = self.keep(workload, &image, known)?;
+                    let why = format!("{} at call {point}, {class}: {why}", workload.name());
+                    tally.fail(&why, &format!("judge --image {}", kept.display()));
+                }
+            }
+            if depth < DEPTH_MAX && self.random.chance(5) && !self.lies {
+                self.crash_again(workload, &image, known, recorded.journal, depth, tally)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a crashed image under the recorder, goes on with the workload, and crashes that.
+    fn crash_again(
+        &mut self,
+        workload: Workload,
+        image: &Image,
+        known: Known,
+        journal: Journal,
+        depth: u32,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let root = self.scratch.path().join(format!("again-{depth}"));
+        lay_out(image, &root).map_err(|e| e.to_string())?;
+        // Whoever lost batches writes them again: a source goes back to what is durable.
+        let events = self.record(workload, &root, known.durable.min(workload.batches() - 1))?;
+        let recorded = Recorded {
+            root,
+            journal,
+            base: image.clone(),
+            known,
+            events,
+        };
+        self.judge_states(workload, &recorded, 0, 10, depth + 1, tally)
+    }
+
+    fn record(&self, workload: Workload, root: &Path, first: u64) -> Result<Vec<Event>, String> {
+        let (ledger, log) = (
+            self.scratch.path().join("ledger"),
+            self.scratch.path().join("trace"),
+        );
+        let _old = std::fs::remove_file(&ledger);
+        let program = std::env::current_exe().map_err(|e| e.to_string())?;
+        let mut command = Command::new(program);
+        command
+            .args(["child", "--workload", workload.name()])
+            .args(["--first", &first.to_string()])
+            .arg("--store")
+            .arg(root)
+            .arg("--ledger")
+            .arg(&ledger)
+            .env("ASOF_SHIM_ACKS", &ledger)
+            .env("ASOF_SHIM_LOG", &log)
+            .stderr(Stdio::piped());
+        let ended = self.shim.before(&mut command, root).output();
+        let ended = ended.map_err(|e| e.to_string())?;
+        if !ended.status.success() {
+            let why = String::from_utf8_lossy(&ended.stderr).into_owned();
+            return Err(format!("the recorded run failed, {}: {why}", ended.status));
+        }
+        std::fs::read(&log)
+            .map(|bytes| parse(&bytes))
+            .map_err(|e| e.to_string())
+    }
+
+    /// Keeps an image that failed, with what was asked about it.
+    fn keep(&mut self, workload: Workload, image: &Image, known: Known) -> Result<PathBuf, String> {
+        self.failures += 1;
+        let at = std::env::temp_dir().join(format!(
+            "asof-crash-{}-{}",
+            std::process::id(),
+            self.failures
+        ));
+        lay_out(image, &at.join("store")).map_err(|e| e.to_string())?;
+        let question = format!(
+            "{} {} {} {} {}\n",
+            workload.name(),
+            known.attempted,
+            known.acknowledged,
+            known.durable,
+            u8::from(self.lies)
+        );
+        std::fs::write(at.join("question"), question).map_err(|e| e.to_string())?;
+        Ok(at)
+    }
+}
+
+/// A run: what was on the disk before it, what was known, and what it did.
+struct Recorded {
+    root: PathBuf,
+    journal: Journal,
+    base: Image,
+    known: Known,
+    events: Vec<Event>,
+}
+
+impl Recorded {
+    fn any_sync(&self, random: &mut Random) -> Option<usize> {
+        let syncs: Vec<usize> = (0..self.events.len())
+            .filter(|at| matches!(self.events[*at], Event::Sync(_)))
+            .collect();
+        (!syncs.is_empty()).then(|| syncs[random.below(syncs.len() as u64) as usize])
+    }
+}
+
+/// RocksDB's text log tells times, and says nothing about data.
+fn fingerprint(image: &Image, known: Known) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&known.durable.to_le_bytes());
+    hasher.update(&known.attempted.to_le_bytes());
+    for (name, bytes) in image {
+        if !name.contains("/LOG") {
+            hasher.update(name.as_bytes());
+            hasher.update(blake3::hash(bytes).as_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn read_image(root: &Path) -> Result<Image, String> {
+    let mut image = Image::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|e| e.to_string())? {
+            let path = entry.map_err(|e| e.to_string())?.path();
+            let name = path.strip_prefix(root).expect("it is below");
+            let name = name.display().to_string();
+            if path.is_dir() {
+                image.insert(format!("{name}/"), Vec::new());
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).map_err(|e| e.to_string())?;
+                image.insert(name, bytes);
+            }
+        }
+    }
+    Ok(image)
+}

@@ -1,0 +1,83 @@
+//! What a harness has seen, and how it says so at the end.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// How many failures are told one by one.
+const TOLD_MAX: u64 = 20;
+
+pub(crate) struct Tally {
+    what: String,
+    began: Instant,
+    passed: u64,
+    failed: u64,
+    /// How many runs ended in each way.
+    classes: BTreeMap<String, u64>,
+    /// Why the machine cannot run it.
+    skipped: Option<String>,
+}
+
+impl Tally {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Tally {
+            what: what.into(),
+            began: Instant::now(),
+            passed: 0,
+            failed: 0,
+            classes: BTreeMap::new(),
+            skipped: None,
+        }
+    }
+
+    /// A capability that the machine lacks is said loudly, and is no pass.
+    pub(crate) fn skipped(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Tally {
+            skipped: Some(why.into()),
+            ..Tally::new(what)
+        }
+    }
+
+    pub(crate) fn pass(&mut self, class: &str) {
+        self.passed += 1;
+        *self.classes.entry(class.to_owned()).or_default() += 1;
+    }
+
+    /// A failure, and the command that runs it again.
+    pub(crate) fn fail(&mut self, why: &str, replay: &str) {
+        self.failed += 1;
+        if self.failed <= TOLD_MAX {
+            println!("FAILED: {why}\nreplay: cargo run --release --bin asof-crash -- {replay}");
+        }
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        outcome: Result<String, String>,
+        replay: impl FnOnce() -> String,
+    ) {
+        match outcome {
+            Ok(class) => self.pass(&class),
+            Err(why) => self.fail(&why, &replay()),
+        }
+    }
+
+    pub(crate) fn close(self) -> ExitCode {
+        if let Some(why) = &self.skipped {
+            println!("SKIPPED: {}: {why}", self.what);
+            // The caller decides whether that may be: CI reads ASOF_REQUIRE.
+            return ExitCode::from(77);
+        }
+        let seconds = self.began.elapsed().as_secs_f64();
+        println!("{} in {seconds:.1} s", self.what);
+        for (class, count) in &self.classes {
+            println!("  {count:>8}  {class}");
+        }
+        println!("{} passed, {} failed", self.passed, self.failed);
+        if self.failed > 0 || self.passed == 0 {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
