@@ -85,7 +85,7 @@ fn open(path: &std::path::Path) -> Result<Round> {
         .open(path)?;
     let mut view = ViewDefinition::builder("counts").key("id", Type::I64);
     for writer in 0..WRITERS {
-        view = view.feature(&format!("w{writer}"), Type::I64);
+        view = view.feature(format!("w{writer}"), Type::I64);
     }
     store.apply(view.build()?)?;
     let view = store.view("counts")?;
