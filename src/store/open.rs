@@ -10,6 +10,7 @@ use crate::format::catalog::{
 use crate::format::checksum;
 use crate::format::key::{HashKey, Prefix, view_of};
 use crate::format::marker::Marker;
+use crate::format::position::Position;
 use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
@@ -152,6 +153,10 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
             }
             Some(CatalogKey::Floor(id)) => floors.push((id, decode_floor(value)?.0)),
             Some(CatalogKey::Fence(prefix)) => fences.push((prefix, decode_fence(value)?)),
+            Some(CatalogKey::Position(source, partition)) => {
+                let position = Position::decode(value)?;
+                catalog.sources.restore(source, partition, position);
+            }
             None => {
                 return Err(Error::corrupt(format!(
                     "the catalog has a row under {} that no format of this build writes",
