@@ -211,6 +211,7 @@ fn a_rewind_reads_again_and_loses_no_row() {
         assert_eq!(position(&world), 2);
         assert_eq!(through(&world), None, "what it said came with record 5");
         world = world.reopen();
+        assert_eq!(position(&world), 2, "and durably");
         assert_eq!(world.store.digest(&world.view()).unwrap(), digest);
         take(&world, 2..6);
         assert_eq!(
