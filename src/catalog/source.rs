@@ -178,6 +178,12 @@ impl Sources {
         self.publish(&chains);
     }
 
+    /// The position in force of a partition, where it is known.
+    pub(crate) fn position(&self, source: &str, partition: &str) -> Option<Position> {
+        let chains = self.chains.lock();
+        Some(chains.get(source)?.get(partition)?.position())
+    }
+
     /// A copy of what is known of a partition.
     pub(crate) fn chain(&self, source: &str, partition: &str) -> Option<Chain> {
         self.chains.lock().get(source)?.get(partition).cloned()

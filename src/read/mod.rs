@@ -190,7 +190,8 @@ pub trait Read: sealed::Source {
     /// was true by then is stored, as far as the sources can tell; "no change" and "no news" are two
     /// different answers. None where one of them has never reported, and where the view names none.
     ///
-    /// Of a snapshot it is what was claimed when it was taken, never more than the rows it sees.
+    /// The sources are those that the view named when its handle was made. Of a snapshot it is what
+    /// was claimed when it was taken, never more than the rows it sees.
     fn complete_through(&self, view: &View) -> Option<Timestamp> {
         self.lookup().complete_through(view)
     }

@@ -71,8 +71,8 @@ impl Store {
     /// It moves when a batch that [says where it comes from](crate::WriteBatch::from_log) becomes
     /// durable: before a synced write returns; of a buffered one with the next sync of anybody.
     pub fn position(&self, source: &str, partition: &str) -> u64 {
-        let chain = self.catalog().sources.chain(source, partition);
-        chain.map_or(0, |chain| chain.position().offset)
+        let position = self.catalog().sources.position(source, partition);
+        position.map_or(0, |position| position.offset)
     }
 
     /// All sources that rows have come from or that were declared, by name.
