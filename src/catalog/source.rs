@@ -67,14 +67,6 @@ pub struct PartitionStatus {
 }
 
 impl Sources {
-    /// Takes over what the catalog has.
-    pub(crate) fn restore(&self, source: String, partition: String, position: Position) {
-        let mut chains = self.chains.lock();
-        let partitions = chains.entry(source).or_default();
-        partitions.insert(partition, Chain::at(position));
-        self.publish(&chains);
-    }
-
     /// Refuses a batch with a stretch that could not be remembered.
     ///
     /// # Errors
@@ -155,7 +147,7 @@ impl Sources {
         chains.collect()
     }
 
-    /// Puts positions in force. All below them is durable.
+    /// Puts positions in force, those that the catalog had among them. All below them is durable.
     pub(crate) fn settle(&self, moves: Vec<Move>) {
         let mut chains = self.chains.lock();
         for Move {
