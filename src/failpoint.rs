@@ -7,6 +7,8 @@
 //! ```text
 //! write      judge ── join ── [before_commit] commit [after_commit] ── number
 //! sync       floors ── [before_fsync] fsync [after_fsync] ── floors in force
+//! position   fsync ── [before_write] write [after_write] ── in force
+//! by hand    fsync ── due positions ── [before_move] write [after_move] fsync [after_sync] ── in force
 //! ```
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +22,12 @@ pub const NAMES: &[&str] = &[
     // Making it durable.
     "sync.before_fsync",
     "sync.after_fsync",
+    // Moving positions: behind a sync, or by hand.
+    "position.before_write",
+    "position.after_write",
+    "position.before_move",
+    "position.after_move",
+    "position.after_sync",
 ];
 
 /// The place in [`NAMES`] of the armed point, plus one; zero while none is.

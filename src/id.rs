@@ -31,6 +31,23 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     )))
 }
 
+/// The longest name of a source or of a partition, in bytes.
+pub(crate) const SOURCE_BYTES_MAX: usize = 255;
+
+/// Checks the name of a source or a partition: letters, digits, `.`, `_` and `-`. Logs are named by
+/// others, so more is allowed than in a name of ours, but nothing that a path or a file would need
+/// to quote.
+pub(crate) fn check_source(what: &str, name: &str) -> Result<()> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=SOURCE_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{what} {name:?} cannot be called so: it takes 1 to {SOURCE_BYTES_MAX} letters, digits, dots, \
+         underscores and dashes"
+    )))
+}
+
 /// The number of a view in its store. Never reused, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ViewId(pub(crate) u32);
@@ -70,6 +87,22 @@ impl fmt::Display for Hex<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logs_may_be_named_as_logs_are() {
+        for name in [
+            "flights-log",
+            "Orders.v2",
+            "0",
+            "_",
+            "a".repeat(255).as_str(),
+        ] {
+            assert!(check_source("source", name).is_ok(), "{name}");
+        }
+        for name in ["", "a/b", "a b", "é", "a\"b", "a".repeat(256).as_str()] {
+            assert!(check_source("source", name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn names_are_what_the_command_line_says() {

@@ -69,6 +69,11 @@
 //! **Bad rows go nowhere quietly.** They refuse their batch, or are set aside in the quarantine, in
 //! the same atomic batch, with the reason ([`OnBadRow`]).
 //!
+//! **A log is taken in once, however often it is read.** A batch says [which stretch of a
+//! log](WriteBatch::from_log) it is, and [`Store::position`] where to go on. Positions never lead the
+//! rows. A source states how far it is complete, and a question may [demand](Question::require_fresh)
+//! it.
+//!
 //! **Time comes in through a [`Clock`]**, so tests and replays say what time it is.
 //!
 //! # Features of the crate
@@ -114,7 +119,7 @@ mod value;
 mod write;
 
 #[cfg(feature = "store")]
-pub use catalog::{Entity, View};
+pub use catalog::{Entity, PartitionStatus, SourceStatus, View};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentDigest, Origin, QuarantineEntry, SetDigest};
 pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
@@ -135,4 +140,6 @@ pub use store::{Progress, Snapshot, Store, StoreOptions, VerifyReport};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
-pub use write::{Durability, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions};
+pub use write::{
+    Durability, LogStretch, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions,
+};

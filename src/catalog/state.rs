@@ -1,5 +1,6 @@
 //! What the store knows of its views while it is open.
 
+use super::source::Sources;
 use crate::error::{Error, Result, did_you_mean};
 use crate::format::catalog::Fence;
 use crate::format::key::{HashKey, Prefix};
@@ -17,6 +18,8 @@ pub(crate) struct Catalog {
     pub(crate) opened: Opened,
     /// Held while a floor is moved, from reading it to putting the next in force.
     pub(crate) floors: Mutex<()>,
+    /// The logs that rows come from.
+    pub(crate) sources: Sources,
     views: RwLock<BTreeMap<(String, String), Arc<ViewState>>>,
 }
 
@@ -139,6 +142,7 @@ impl Catalog {
             hash_key,
             opened: Opened::next(),
             floors: Mutex::new(()),
+            sources: Sources::default(),
             views: RwLock::default(),
         }
     }

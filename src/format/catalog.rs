@@ -1,4 +1,4 @@
-//! What the `default` family holds: views, floors, fences and counters.
+//! What the `default` family holds: views, floors, fences, positions and counters.
 //!
 //! | key | value |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `20` view id u32 BE | the newest accepted event time i64 |
 //! | `21` view id u32 BE | the floor: X i64, horizon (flag u8, i64 if set) |
 //! | `22` prefix 20 | a fence: R i64, X (flag u8, i64 if set), entity length u32, entity |
+//! | `30` source, partition | a position, see `position.rs` |
 //!
 //! A contract:
 //!
@@ -16,12 +17,14 @@
 //! column count u8  | per column: name, type
 //! feature count u16 | per feature: id u16, since u32, name, birth name, type, flags u8 (1 nullable, 2 finite)
 //! ttl (flag, i64) | on_expiry u8 (1 expire, 2 stale) | window (flag, i64) | max_skew (flag, i64)
+//! source count u8 | per source: name
 //! ```
 //!
 //! A name is a length u8 and UTF-8; a type is its name as in a view file. Little-endian where it does
 //! not say BE. Every value ends with its checksum.
 
 use super::key::Prefix;
+use super::position;
 use super::reader::{Put, Reader};
 use crate::error::Result;
 use crate::id::{FeatureId, ViewId};
@@ -73,6 +76,7 @@ pub(crate) enum CatalogKey {
     Newest(ViewId),
     Floor(ViewId),
     Fence(Prefix),
+    Position(String, String),
 }
 
 /// None for a key that this build does not know.
@@ -86,6 +90,10 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<CatalogKey> {
         NEWEST => CatalogKey::Newest(view()?),
         FLOOR => CatalogKey::Floor(view()?),
         FENCE => CatalogKey::Fence(rest.try_into().ok()?),
+        position::TAG => {
+            let (source, partition) = position::split_key(rest)?;
+            CatalogKey::Position(source, partition)
+        }
         _ => return None,
     })
 }
@@ -164,6 +172,10 @@ pub(crate) fn encode_contract(contract: &Contract, out: &mut Vec<u8>) {
         MaxSkew::Forever => None,
         MaxSkew::Within(skew) => Some(skew.as_micros()),
     });
+    out.push(contract.sources.len() as u8);
+    for source in &contract.sources {
+        out.put_short_str(source);
+    }
 }
 
 pub(crate) fn decode_contract(value: &[u8]) -> Result<Contract> {
@@ -190,8 +202,12 @@ pub(crate) fn decode_contract(value: &[u8]) -> Result<Contract> {
         features.push(decode_feature(&mut reader, place, version)?);
     }
     let time = decode_time(&mut reader)?;
+    let mut sources = Vec::new();
+    for _ in 0..reader.u8()? {
+        sources.push(reader.short_str()?.to_string());
+    }
     reader.end()?;
-    let contract = Contract::of(id, version, namespace, name, key, features, time);
+    let contract = Contract::of(id, version, namespace, name, key, features, time).fed_by(sources);
     let checked: Result<ViewDefinition> = contract.definition().check();
     checked.map_err(|e| reader.corrupt(e))?;
     Ok(contract)
@@ -275,7 +291,9 @@ pub(crate) mod tests {
             .feature("embedding", Type::Vector(3))
             .ttl(Span::hours(3))
             .history(Retention::Window(Span::days(30)))
-            .max_skew(MaxSkew::Forever);
+            .max_skew(MaxSkew::Forever)
+            .source("weather-log")
+            .source("airports");
         Contract::first(ViewId(7), view.build().unwrap())
     }
 
@@ -320,6 +338,10 @@ pub(crate) mod tests {
             ),
             (floor_key(ViewId(3)).to_vec(), CatalogKey::Floor(ViewId(3))),
             (fence_key(&prefix), CatalogKey::Fence(prefix)),
+            (
+                position::key("log", "0"),
+                CatalogKey::Position("log".into(), "0".into()),
+            ),
         ] {
             assert_eq!(parse_key(&key), Some(is));
         }

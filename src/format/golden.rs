@@ -11,6 +11,7 @@ use super::checksum;
 use super::digest::{self, ContentDigest, SetDigest};
 use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
+use super::position::{self, Complete, Position};
 use super::quarantine::{Origin, QuarantineEntry};
 use super::row::{Body, BodyBuilder, LatestParts, begin_history};
 use super::{entity, value};
@@ -58,7 +59,9 @@ fn contract() -> Contract {
         .ttl(Span::hours(3))
         .on_expiry(OnExpiry::Stale)
         .history(Retention::Window(Span::days(30)))
-        .max_skew(MaxSkew::Within(Span::minutes(10)));
+        .max_skew(MaxSkew::Within(Span::minutes(10)))
+        .source("weather-log")
+        .source("airports");
     Contract::first(
         ViewId(7),
         view.build().expect("the definition is well-formed"),
@@ -363,6 +366,7 @@ fn records() -> Vec<(String, Vec<u8>)> {
             catalog::floor_key(ViewId(7)).to_vec(),
         ),
         ("catalog-key fence".into(), catalog::fence_key(&prefix())),
+        ("catalog-key position".into(), position::key("events", "0")),
         written("contract", &|out| {
             catalog::encode_contract(&contract(), out)
         }),
@@ -376,6 +380,27 @@ fn records() -> Vec<(String, Vec<u8>)> {
             catalog::encode_fence(&fence(None), out)
         }),
         written("fence", &|out| catalog::encode_fence(&fence(Some(50)), out)),
+        written("position without a claim", &|out| {
+            let (offset, complete, counts) = (7, None, false);
+            Position {
+                offset,
+                complete,
+                counts,
+            }
+            .encode(out);
+        }),
+        written("position", &|out| {
+            let complete = Complete {
+                at: 6,
+                through: at(60),
+            };
+            Position {
+                offset: 7,
+                complete: Some(complete),
+                counts: true,
+            }
+            .encode(out);
+        }),
         ("marker".into(), marker.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),

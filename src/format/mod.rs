@@ -11,6 +11,7 @@ pub(crate) mod entity;
 pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod marker;
+pub(crate) mod position;
 pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod row;

@@ -20,7 +20,8 @@ use serde_json::value::RawValue;
 /// {"definition":{"namespace":"default","view":"weather","schema_version":1,
 ///   "entity":[{"name":"origin","type":"string"}],
 ///   "features":[{"name":"temp","type":"f64","nullable":true,"since":1}],
-///   "time":{"ttl":"3h","on_expiry":"expire","history":"forever","max_skew":"10m"}},
+///   "time":{"ttl":"3h","on_expiry":"expire","history":"forever","max_skew":"10m"},
+///   "sources":["weather-log"]},
 ///  "floor":null,"horizon":null,"fences":[]}
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +104,7 @@ impl ViewLine {
             key,
             features,
             time,
+            sources,
         } = &self.definition;
         push(
             out,
@@ -127,6 +129,12 @@ impl ViewLine {
             },
         );
         write_time(out, time);
+        if !sources.is_empty() {
+            out.push_str(",\"sources\":");
+            write_list(out, sources, |out, source| {
+                push(out, format_args!("\"{source}\""));
+            });
+        }
         out.push_str("},\"floor\":");
         write_micros(out, self.floor);
         out.push_str(",\"horizon\":");
@@ -151,13 +159,14 @@ impl ViewLine {
             &["definition", "floor", "horizon", "fences"],
         )?;
         let says = Members::read("definition", line.require("the line", "definition")?)?;
-        const KNOWN: [&str; 6] = [
+        const KNOWN: [&str; 7] = [
             "namespace",
             "view",
             "schema_version",
             "entity",
             "features",
             "time",
+            "sources",
         ];
         says.only("definition", &KNOWN)?;
         let mut builder = ViewDefinition::builder(text(&says, "view")?);
@@ -174,6 +183,13 @@ impl ViewLine {
             let (feature, version) = read_feature(&Members::read("a feature", feature)?)?;
             builder = builder.define(feature);
             since.push(version);
+        }
+        if says.get("sources").is_some() {
+            for source in list(&says, "sources")? {
+                let source =
+                    literal::string(source).ok_or_else(|| wrong("sources", "strings", source))?;
+                builder = builder.source(source);
+            }
         }
         let mut definition = builder.build()?;
         if let Some(time) = says.get("time") {

@@ -1,6 +1,6 @@
 //! Questions.
 
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// As of when, and as far as was known when.
 ///
@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 pub struct Question {
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) known_at: Option<Timestamp>,
+    /// The largest lag of the sources that is put up with.
+    pub(crate) max_lag: Option<Span>,
 }
 
 impl Question {
@@ -32,12 +34,23 @@ impl Question {
         Question {
             as_of: Some(t),
             known_at: None,
+            max_lag: None,
         }
     }
 
     /// Only what was recorded by `k`, `k` itself included.
     pub fn known_at(mut self, k: Timestamp) -> Self {
         self.known_at = Some(k);
+        self
+    }
+
+    /// Only if the view's sources are known to be complete through the question's time, or now where
+    /// that is earlier, but for `max_lag`. A lag of exactly `max_lag` is fresh.
+    ///
+    /// Otherwise, also where a source has never reported or the view names none, the read is refused
+    /// with [`NotFresh`](crate::ErrorKind::NotFresh) and how far they are complete.
+    pub fn require_fresh(mut self, max_lag: Span) -> Self {
+        self.max_lag = Some(max_lag);
         self
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn explain(
 ) -> Result<Vec<ExplainedVersion>> {
     view.owns(entity)?;
     lookup.check_floor(view, [question.as_of, question.known_at])?;
+    lookup.check_fresh(view, question)?;
     let t = question.as_of.unwrap_or(lookup.now);
     let contract = view.state.contract();
     let horizon = contract.horizon(lookup.floor(view));

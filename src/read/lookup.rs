@@ -3,6 +3,7 @@
 //! Cost: a point get for `latest`; one seek where a Put answers; else as many rows as are newer than
 //! the deciding Put or Delete, or were recorded after `known_at`.
 
+use super::fresh::Freshness;
 use crate::catalog::{Entity, Opened, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
@@ -29,6 +30,8 @@ pub struct Lookup<'a> {
     /// Pinned with the state; else the floors in force.
     pub(crate) floors: Option<&'a Floors>,
     pub(crate) now: Timestamp,
+    /// What sources claim.
+    pub(crate) freshness: Freshness<'a>,
     /// The store that is read, whose views alone can be asked.
     pub(crate) opened: Opened,
 }
@@ -52,6 +55,7 @@ impl<'a> Lookup<'a> {
             at: Some(&at),
             floors: self.floors,
             now: self.now,
+            freshness: self.freshness,
             opened: self.opened,
         })
     }
@@ -86,6 +90,7 @@ impl<'a> Lookup<'a> {
         row: &mut Row,
     ) -> Result<Verdict> {
         view.owns(entity)?;
+        self.check_fresh(view, question)?;
         let stored = if self.may_be_latest(question) {
             self.kv.get(Family::Latest, entity.prefix(), self.at)?
         } else {

@@ -5,12 +5,14 @@
 
 mod explain;
 mod feature_set;
+mod fresh;
 mod history;
 mod lookup;
 mod many;
 mod scan;
 
 pub use feature_set::{FeatureSet, SetRow};
+pub(crate) use fresh::Freshness;
 pub use history::{History, Versions};
 pub(crate) use lookup::{Floors, Lookup, refold};
 pub use scan::Scan;
@@ -45,7 +47,9 @@ pub trait Read: sealed::Source {
     ///
     /// # Errors
     /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) with the floor, when `as_of` or `known_at`
-    /// lies before it (never for `latest`); [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
+    /// lies before it (never for `latest`); [`NotFresh`](crate::ErrorKind::NotFresh) when the question
+    /// [demands](Question::require_fresh) more than the view's sources have reported;
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
     fn get(&self, view: &View, entity: &Entity, question: Question) -> Result<Row> {
         let mut row = Row::new();
         self.get_into(view, entity, question, &mut row)?;
@@ -88,10 +92,11 @@ pub trait Read: sealed::Source {
         question: Question,
         rows: &mut Vec<Row>,
     ) -> Result<()> {
+        let lookup = self.lookup();
+        lookup.check_fresh(view, question)?;
         rows.resize_with(entities.len(), Row::new);
         let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
-        self.lookup()
-            .under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
+        lookup.under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
     }
 
     /// The answers of several views, for one entity of each, from one snapshot.
@@ -116,8 +121,11 @@ pub trait Read: sealed::Source {
         question: Question,
         row: &mut SetRow,
     ) -> Result<()> {
-        self.lookup()
-            .under_snapshot(|lookup| set.read(lookup, entities, question, row))
+        let lookup = self.lookup();
+        for view in set.views() {
+            lookup.check_fresh(view, question)?;
+        }
+        lookup.under_snapshot(|lookup| set.read(lookup, entities, question, row))
     }
 
     /// The retained versions of one entity as they were written, in version order.
@@ -176,6 +184,16 @@ pub trait Read: sealed::Source {
     /// The earliest time that can be asked; none while the view keeps everything.
     fn floor(&self, view: &View) -> Option<Timestamp> {
         self.lookup().floor(view)
+    }
+
+    /// How far the view's sources are complete: as far as the least complete of them. Everything that
+    /// was true by then is stored, as far as the sources can tell; "no change" and "no news" are two
+    /// different answers. None where one of them has never reported, and where the view names none.
+    ///
+    /// The sources are those that the view named when its handle was made. Of a snapshot it is what
+    /// was claimed when it was taken, never more than the rows it sees.
+    fn complete_through(&self, view: &View) -> Option<Timestamp> {
+        self.lookup().complete_through(view)
     }
 
     /// The event time before which facts are outside the view; none while there is no such time.

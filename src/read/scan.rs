@@ -26,6 +26,7 @@ pub struct Scan<'a> {
 impl<'a> Scan<'a> {
     pub(super) fn open(lookup: Lookup<'a>, view: &View, question: Question) -> Result<Self> {
         lookup.check_floor(view, [question.as_of, question.known_at])?;
+        lookup.check_fresh(view, question)?;
         let own = lookup.at.is_none().then(|| Arc::new(lookup.kv.snapshot()));
         let at = lookup.at.or(own.as_deref());
         let floor = lookup.floor(view).map(|floor| (view.state.id, floor));
@@ -53,6 +54,7 @@ impl<'a> Scan<'a> {
                 at: self.lookup.at.or(self.own.as_deref()),
                 floors: self.lookup.floors.or(self.floors.as_ref()),
                 now: self.lookup.now,
+                freshness: self.lookup.freshness,
                 opened: self.lookup.opened,
             };
             let given = lookup.may_be_latest(self.question).then_some(stored);

@@ -54,6 +54,8 @@ pub struct Contract {
     pub(crate) key: Vec<KeyColumn>,
     pub(crate) features: Vec<Feature>,
     pub(crate) time: TimePolicy,
+    /// Sorted by name.
+    pub(crate) sources: Vec<String>,
     /// The ids in bytewise order of birth name: the order in which a digest speaks of them.
     pub(crate) by_birth_name: Vec<FeatureId>,
 }
@@ -80,6 +82,7 @@ impl Contract {
             features,
             definition.time,
         )
+        .fed_by(definition.sources)
     }
 
     /// Puts the parts together and derives the rest.
@@ -102,8 +105,15 @@ impl Contract {
             key,
             features,
             time,
+            sources: Vec::new(),
             by_birth_name,
         }
+    }
+
+    /// The same contract, with these sources.
+    pub(crate) fn fed_by(mut self, sources: Vec<String>) -> Self {
+        self.sources = sources;
+        self
     }
 
     /// The definition that this contract now has.
@@ -114,6 +124,7 @@ impl Contract {
             key: self.key.clone(),
             features: self.features.iter().map(|f| f.definition.clone()).collect(),
             time: self.time,
+            sources: self.sources.clone(),
         }
     }
 
@@ -150,6 +161,11 @@ impl Contract {
     /// What time means to it.
     pub fn time(&self) -> &TimePolicy {
         &self.time
+    }
+
+    /// The logs its rows come from, sorted by name.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
     }
 
     /// The feature of this name.

@@ -1,7 +1,7 @@
 //! What somebody declares of a view, before a store has seen it.
 
 use crate::error::{Error, Result};
-use crate::id::{DEFAULT_NAMESPACE, check_name};
+use crate::id::{DEFAULT_NAMESPACE, check_name, check_source};
 use crate::time::Span;
 use crate::value::Type;
 use std::collections::HashSet;
@@ -10,6 +10,8 @@ use std::collections::HashSet;
 pub(super) const FEATURES_MAX: usize = 4_096;
 /// The most columns an entity key may have.
 pub(super) const KEY_COLUMNS_MAX: usize = 16;
+/// The most sources a view may name.
+const SOURCES_MAX: usize = 255;
 /// The `max_skew` of a view that names none.
 pub(super) const MAX_SKEW_DEFAULT: Span = Span::minutes(10);
 
@@ -52,6 +54,8 @@ pub struct ViewDefinition {
     pub(crate) key: Vec<KeyColumn>,
     pub(crate) features: Vec<FeatureDefinition>,
     pub(crate) time: TimePolicy,
+    /// Sorted: their order means nothing.
+    pub(crate) sources: Vec<String>,
 }
 
 /// One column of an entity key.
@@ -200,6 +204,7 @@ impl ViewDefinition {
             key: Vec::new(),
             features: Vec::new(),
             time: TimePolicy::default(),
+            sources: Vec::new(),
         })
     }
 
@@ -228,9 +233,16 @@ impl ViewDefinition {
         &self.time
     }
 
-    pub(crate) fn check(self) -> Result<Self> {
+    /// The logs its rows come from, sorted by name: the view is as fresh as the least complete.
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    pub(crate) fn check(mut self) -> Result<Self> {
+        self.sources.sort();
         self.check_names()
             .and_then(|()| self.check_shape())
+            .and_then(|()| self.check_sources())
             .map_err(|error| error.at(format_args!("view {:?}", self.name)))?;
         Ok(self)
     }
@@ -270,6 +282,25 @@ impl ViewDefinition {
                     "birth name {birth:?} belongs to two features; names are never reused"
                 )));
             }
+        }
+        Ok(())
+    }
+
+    fn check_sources(&self) -> Result<()> {
+        for source in &self.sources {
+            check_source("source", source)?;
+        }
+        if let Some(twice) = self.sources.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::invalid(format!(
+                "source {:?} is named twice",
+                twice[0]
+            )));
+        }
+        if self.sources.len() > SOURCES_MAX {
+            return Err(Error::invalid(format!(
+                "a view names at most {SOURCES_MAX} sources, this one names {}",
+                self.sources.len()
+            )));
         }
         Ok(())
     }
@@ -370,6 +401,13 @@ impl ViewBuilder {
         self
     }
 
+    /// One more log that its rows come from. What a view can say about its freshness is what its
+    /// sources have reported.
+    pub fn source(mut self, source: impl Into<String>) -> Self {
+        self.0.sources.push(source.into());
+        self
+    }
+
     /// The definition, checked.
     ///
     /// # Errors
@@ -422,5 +460,7 @@ mod tests {
         );
         refused(good().on_expiry(OnExpiry::Stale), "without a ttl");
         refused(good().namespace("Default"), "is not a name");
+        refused(good().source("a/b"), "source \"a/b\" cannot be called so");
+        refused(good().source("a").source("b").source("a"), "named twice");
     }
 }

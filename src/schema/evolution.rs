@@ -17,7 +17,14 @@ pub enum Change {
     Created,
     /// The stored view says the same already.
     Unchanged,
-    /// A new schema version adds these features.
+    /// The view names other sources now. Rows mean what they meant, so its schema version stays.
+    Sourced {
+        /// The sources it names from now on.
+        added: Vec<String>,
+        /// The sources it names no more.
+        removed: Vec<String>,
+    },
+    /// A new schema version adds these features. Its sources are those of the new definition.
     Added {
         /// The new schema version.
         version: u32,
@@ -43,7 +50,8 @@ impl Contract {
         }
         let added = &next.features[self.features.len()..];
         if added.is_empty() {
-            return Ok((self.clone(), Change::Unchanged));
+            let change = sourced(&self.sources, &next.sources);
+            return Ok((self.clone().fed_by(next.sources.clone()), change));
         }
         let version = self.version + 1;
         let mut features = self.features.clone();
@@ -67,7 +75,8 @@ impl Contract {
             self.key.clone(),
             features,
             self.time,
-        );
+        )
+        .fed_by(next.sources.clone());
         Ok((contract, change))
     }
 
@@ -126,6 +135,20 @@ impl Contract {
             ));
         }
         found
+    }
+}
+
+/// What a change of the sources alone is.
+fn sourced(old: &[String], new: &[String]) -> Change {
+    let without = |these: &[String], those: &[String]| -> Vec<String> {
+        let kept = these.iter().filter(|source| !those.contains(source));
+        kept.cloned().collect()
+    };
+    let (added, removed) = (without(new, old), without(old, new));
+    if added.is_empty() && removed.is_empty() {
+        Change::Unchanged
+    } else {
+        Change::Sourced { added, removed }
     }
 }
 
@@ -201,6 +224,29 @@ mod tests {
         assert_eq!(contract.feature("c").unwrap().since, 2);
         assert_eq!(contract.features[..2], stored().features[..]);
         assert_eq!(contract.redefine(&next).unwrap().1, Change::Unchanged);
+    }
+
+    #[test]
+    fn sources_come_and_go_and_rows_mean_what_they_meant() {
+        let full = || v().feature("b", Type::String);
+        let of = |sources: &[&str]| {
+            let named = sources.iter().fold(full(), |view, s| view.source(*s));
+            named.build().unwrap()
+        };
+        let (contract, change) = stored().redefine(&of(&["b", "a"])).unwrap();
+        let (added, removed) = (vec!["a".into(), "b".into()], Vec::new());
+        assert_eq!(change, Change::Sourced { added, removed });
+        assert_eq!((contract.version, contract.sources.len()), (1, 2));
+        let again = contract.redefine(&of(&["a", "b"])).unwrap().1;
+        assert_eq!(again, Change::Unchanged, "their order means nothing");
+        let (contract, change) = contract.redefine(&of(&["a", "c"])).unwrap();
+        let (added, removed) = (vec!["c".into()], vec!["b".into()]);
+        assert_eq!(change, Change::Sourced { added, removed });
+        let c = FeatureDefinition::new("c", Type::I64).nullable();
+        let more = full().define(c).source("d").build().unwrap();
+        let (contract, change) = contract.redefine(&more).unwrap();
+        assert!(matches!(change, Change::Added { version: 2, .. }));
+        assert_eq!(contract.sources, ["d"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl ViewDefinition {
         known_keys(
             "the view file",
             &file,
-            &["view", "namespace", "entity", "features", "time"],
+            &["view", "namespace", "sources", "entity", "features", "time"],
         )?;
         let name = file
             .get("view")
@@ -31,6 +31,9 @@ impl ViewDefinition {
         let here = |error: Error| error.at(format_args!("view {view:?}"));
         if let Some(namespace) = file.get("namespace") {
             builder = builder.namespace(string("namespace", namespace).map_err(here)?);
+        }
+        if let Some(named) = file.get("sources") {
+            builder.0.sources = sources(named).map_err(here)?;
         }
         builder = key(builder, &file).map_err(here)?;
         builder = features(builder, &file).map_err(here)?;
@@ -46,6 +49,9 @@ impl ViewDefinition {
         if self.namespace != DEFAULT_NAMESPACE {
             let _ = writeln!(out, "namespace = \"{}\"", self.namespace);
         }
+        if !self.sources.is_empty() {
+            let _ = writeln!(out, "sources = [\"{}\"]", self.sources.join("\", \""));
+        }
         out.push_str("\n[entity]\n");
         for column in &self.key {
             let _ = writeln!(out, "{} = \"{}\"", column.name, column.ty);
@@ -57,6 +63,17 @@ impl ViewDefinition {
         out.push_str(&time_toml(&self.time));
         out
     }
+}
+
+fn sources(named: &Value) -> Result<Vec<String>> {
+    let list = named.as_array().ok_or_else(|| {
+        Error::invalid(format!(
+            "sources is a list of strings, not a TOML {}",
+            named.type_str()
+        ))
+    })?;
+    let texts = list.iter().map(|source| string("a source", source));
+    texts.map(|text| text.map(str::to_string)).collect()
 }
 
 fn key(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
@@ -229,6 +246,7 @@ mod tests {
     use crate::value::Type;
 
     const WEATHER: &str = r#"view = "weather"
+sources = ["airports", "weather-log"]
 
 [entity]
 origin = "string"
@@ -322,6 +340,10 @@ max_skew = "forever"
             (
                 "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nf = 'i64'",
                 "not TOML",
+            ),
+            (
+                "view = 'v'\nsources = 'a'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",
+                "view \"v\": sources is a list of strings, not a TOML string",
             ),
             (
                 "view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",

@@ -6,6 +6,7 @@ mod inspect;
 mod open;
 mod options;
 mod snapshot;
+mod sources;
 
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
@@ -22,7 +23,7 @@ use crate::format::catalog::{
 use crate::format::key::{Stamp, split_history};
 use crate::id::{DEFAULT_NAMESPACE, ViewId};
 use crate::kv::{Family, Kv, Walk};
-use crate::read::{Lookup, Read, sealed};
+use crate::read::{Freshness, Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
 use crate::value::Value;
@@ -368,9 +369,11 @@ impl Drop for Engine {
 }
 
 /// Makes everything in the log durable, after moving the floors that are due; then they are in force.
+/// Positions move after it: they never lead what they speak of.
 fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     // From reading a floor to putting the next in force nobody else may: it would move back.
     let _floors = catalog.floors.lock();
+    let mut positions = sources::Advance::begin(&catalog.sources);
     let mut batch = kv.batch();
     let mut due = Vec::new();
     for view in catalog.all() {
@@ -390,7 +393,7 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     failpoint::pass("sync.after_fsync");
     due.into_iter()
         .for_each(|(view, floor)| view.raise_floor(floor));
-    Ok(())
+    positions.finish(kv)
 }
 
 impl sealed::Source for Store {
@@ -400,6 +403,7 @@ impl sealed::Source for Store {
             at: None,
             floors: None,
             now: self.0.clock.now(),
+            freshness: Freshness::InForce(&self.catalog().sources),
             opened: self.catalog().opened,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::directory::{self, Found, Lock};
 use super::{Engine, NextView, Store, StoreOptions, Syncing};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
     CatalogKey, Fence, IDENTITY_KEY, decode_contract, decode_fence, decode_floor, parse_key,
@@ -10,6 +10,7 @@ use crate::format::catalog::{
 use crate::format::checksum;
 use crate::format::key::{HashKey, Prefix, view_of};
 use crate::format::marker::Marker;
+use crate::format::position::Position;
 use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
@@ -138,6 +139,7 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
     let mut newest: Vec<(ViewId, Timestamp)> = Vec::new();
     let mut floors: Vec<(ViewId, Timestamp)> = Vec::new();
     let mut fences: Vec<(Prefix, Fence)> = Vec::new();
+    let mut positions: Vec<Move> = Vec::new();
     let mut cursor = kv.cursor(Family::Catalog, Walk::Range, None);
     cursor.seek(&[])?;
     while let Some((key, stored)) = cursor.item() {
@@ -152,6 +154,11 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
             }
             Some(CatalogKey::Floor(id)) => floors.push((id, decode_floor(value)?.0)),
             Some(CatalogKey::Fence(prefix)) => fences.push((prefix, decode_fence(value)?)),
+            Some(CatalogKey::Position(source, partition)) => positions.push(Move {
+                source,
+                partition,
+                to: Position::decode(value)?,
+            }),
             None => {
                 return Err(Error::corrupt(format!(
                     "the catalog has a row under {} that no format of this build writes",
@@ -177,5 +184,6 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
     for (prefix, fence) in fences {
         view(view_of(&prefix)?)?.raise_fence(prefix, fence);
     }
+    catalog.sources.settle(positions);
     Ok(next_view)
 }

@@ -1,12 +1,15 @@
 //! One state of a store.
 
 use super::Store;
+use crate::catalog::Completeness;
 use crate::kv::KvSnapshot;
-use crate::read::{Floors, Lookup, Read, sealed};
+use crate::read::{Floors, Freshness, Lookup, Read, sealed};
 use crate::time::Timestamp;
 use std::fmt;
+use std::sync::Arc;
 
-/// One state of a store: a sequence, a `now` and a floor per view, for as long as it is kept.
+/// One state of a store: a sequence, a `now`, a floor per view and what sources claim, for as long as
+/// it is kept.
 ///
 /// All reads of a snapshot see the same batches, each whole or not at all. Keep it short: what it
 /// pins cannot be reclaimed.
@@ -14,6 +17,7 @@ pub struct Snapshot<'s> {
     store: &'s Store,
     at: KvSnapshot<'s>,
     floors: Floors,
+    complete: Arc<Completeness>,
     now: Timestamp,
 }
 
@@ -25,11 +29,18 @@ impl<'s> Snapshot<'s> {
             .iter()
             .filter_map(|view| Some((view.id, view.floor()?)))
             .collect();
+        // What sources claim, before the state: whatever a claim speaks of is in the state then. The
+        // other way round a claim could come in between, with rows that the state does not have.
+        //
+        //   syncer   rows ──── fsync ──── claim in force
+        //   here                               claim read ──── state pinned: it has the rows
+        let complete = store.catalog().sources.complete();
         let now = store.0.clock.now();
         Snapshot {
             store,
             at: store.kv().snapshot(),
             floors,
+            complete,
             now,
         }
     }
@@ -42,6 +53,7 @@ impl sealed::Source for Snapshot<'_> {
             at: Some(&self.at),
             floors: Some(&self.floors),
             now: self.now,
+            freshness: Freshness::Pinned(&self.complete),
             opened: self.store.catalog().opened,
         }
     }

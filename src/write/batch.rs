@@ -1,6 +1,6 @@
 //! Rows on their way in.
 
-use crate::catalog::{Entity, View};
+use crate::catalog::{Entity, Taken, View};
 use crate::error::{Error, Result};
 use crate::format::quarantine::Origin;
 use crate::format::row::{BodyBuilder, begin_history};
@@ -32,6 +32,8 @@ use std::borrow::Borrow;
 #[derive(Debug, Default)]
 pub struct WriteBatch {
     pub(super) rows: Vec<Pending>,
+    /// Which stretches of which logs it is.
+    pub(super) taken: Vec<Taken>,
     builder: BodyBuilder,
 }
 

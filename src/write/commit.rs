@@ -95,6 +95,8 @@ impl Writer {
                 draft.view.belongs_to(self.catalog.opened)?;
             }
         }
+        super::stretch::check(&batch.taken)?;
+        self.catalog.sources.check_room(&batch.taken)?;
         let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
         let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
@@ -136,6 +138,8 @@ impl Writer {
         }
         self.commit(kv_batch, &bad, &newest)?;
         drop(held);
+        // After the commit, before the number: the sync that covers the number covers the stretches.
+        self.catalog.sources.take(batch.taken);
         let number = self.syncer.committed();
         let pending = match options.durability {
             Durability::Synced => Some((self.syncer.clone(), number)),

@@ -10,6 +10,7 @@ mod durable;
 mod judge;
 mod quarantine;
 mod receipt;
+mod stretch;
 mod stripes;
 
 pub use batch::{RowWriter, WriteBatch};
@@ -18,4 +19,5 @@ pub(crate) use durable::Syncer;
 pub use durable::Ticket;
 pub(crate) use quarantine::{Quarantine, entries};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
+pub use stretch::LogStretch;
 pub(crate) use stripes::Stripes;

@@ -6,6 +6,7 @@ mod atomicity;
 mod conformance;
 mod damage;
 mod durability;
+mod freshness;
 mod history;
 mod opening;
 mod sets;

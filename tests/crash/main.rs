@@ -1,6 +1,7 @@
-//! Kills an ingesting process at random moments and looks at what is left.
+//! Ends processes in the middle of what they do and looks at what is left: at every named step of every
+//! protocol (`protocol.rs`), and by SIGKILL at random moments of an ingest.
 //!
-//! The program starts itself again as a child that writes batches, buffered, and says on its standard
+//! For the latter the program starts itself again as a child that writes batches, buffered, and says on its standard
 //! output which of them were acknowledged. The parent kills it with SIGKILL, opens the store and asks:
 //!
 //! 1. Is every acknowledged batch there, whole, across both views?
@@ -15,6 +16,9 @@
     reason = "the harness reads its arguments and sets exit codes"
 )]
 
+mod positions;
+mod protocol;
+
 use asof::{
     Question, Read, Result, SetDigest, Store, StoreOptions, Timestamp, Type, Verdict,
     ViewDefinition, WriteBatch, WriteOptions,
@@ -22,6 +26,9 @@ use asof::{
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+
+/// What dies at named steps. Every point of `src/failpoint.rs` stands in one of them.
+const PROTOCOLS: &[protocol::Protocol] = &[positions::PROTOCOL];
 
 const BATCHES: u64 = 400;
 const ROWS: u64 = 40;
@@ -39,13 +46,27 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let [role, rest @ ..] = &arguments[..]
+        && role == protocol::CHILD
+    {
+        return match protocol::run_child(PROTOCOLS, rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("the child failed: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let number = |name: &str, default: u64| {
         let at = arguments.iter().position(|argument| argument == name);
         at.and_then(|at| arguments.get(at + 1)?.parse().ok())
             .unwrap_or(default)
     };
     let (cycles, seed) = (number("--cycles", 25), number("--seed", 1));
-    let mut failed = 0;
+    let (deaths, failures) = protocol::die_everywhere(PROTOCOLS);
+    failures.iter().for_each(|why| println!("FAILED: {why}"));
+    println!("{deaths} deaths at named points, {} failed", failures.len());
+    let mut failed = failures.len() as u64;
     for cycle in 0..cycles {
         if let Err(why) = cycle_of(seed.wrapping_add(cycle)) {
             failed += 1;
@@ -57,7 +78,8 @@ fn main() -> ExitCode {
         }
     }
     println!("test result: kill -9 cycles");
-    println!("{} passed, {failed} failed", cycles - failed);
+    let at_random = failed - failures.len() as u64;
+    println!("{} passed, {at_random} failed", cycles - at_random);
     if failed == 0 {
         ExitCode::SUCCESS
     } else {

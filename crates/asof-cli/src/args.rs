@@ -2,7 +2,7 @@
 
 use crate::output::Format;
 use crate::source::RowFormat;
-use asof::{Durability, Timestamp};
+use asof::{Durability, Span, Timestamp};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -64,6 +64,11 @@ pub(crate) enum Command {
     /// Rows that were set aside
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// How far the sources of views are complete
+    Freshness(FreshnessArgs),
+    /// The logs that rows come from, and how far they have been taken in
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Check every checksum, and latest rows against history
     Verify,
     /// Print the completions of a shell
@@ -74,6 +79,63 @@ pub(crate) enum Command {
 pub(crate) enum QuarantineCommand {
     /// What was set aside, and why
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SourceCommand {
+    /// Every source and partition, and where it stands
+    List,
+    /// Say which partitions a source has; those left out are waited for no more
+    Declare(SourceDeclareArgs),
+    /// Move a position back, so that the log is read again from there
+    Rewind(SourceMoveArgs),
+    /// Move a position forward and give up the records between
+    Skip(SourceMoveArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SourceDeclareArgs {
+    pub source: String,
+    #[arg(required = true, value_name = "PART")]
+    pub partitions: Vec<String>,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SourceMoveArgs {
+    /// A source, and one of its partitions [default: partition 0]
+    #[arg(value_name = "NAME[/PART]", value_parser = LogName::parse)]
+    pub log: LogName,
+    /// The number of the next record to read, from zero
+    pub offset: u64,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FreshnessArgs {
+    /// [default: every view]
+    pub view: Option<String>,
+}
+
+/// A partition of a source.
+#[derive(Debug, Clone)]
+pub(crate) struct LogName {
+    pub source: String,
+    pub partition: String,
+}
+
+impl LogName {
+    fn parse(text: &str) -> Result<Self, std::convert::Infallible> {
+        let (source, partition) = text.split_once('/').unwrap_or((text, "0"));
+        Ok(LogName {
+            source: source.into(),
+            partition: partition.into(),
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +194,13 @@ pub(crate) struct IngestArgs {
     /// What becomes of bad rows
     #[arg(long, value_enum, default_value_t = Reject::Row)]
     pub reject: Reject,
+    /// The log that the files are, one after the other: records that were taken in already are
+    /// skipped, and where it ends is where the next run begins [default partition: 0]
+    #[arg(long, value_name = "NAME[/PART]", value_parser = LogName::parse)]
+    pub source: Option<LogName>,
+    /// The log holds everything that was true by then
+    #[arg(long, value_name = "T", requires = "source", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub complete_through: Option<Timestamp>,
     /// CSV: the column of event times
     #[arg(long, value_name = "COL")]
     pub event_time: Option<String>,
@@ -173,6 +242,9 @@ pub(crate) struct GetArgs {
     /// Only these features
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub features: Vec<String>,
+    /// Refuse unless the view's sources are complete but for this long
+    #[arg(long, value_name = "D", value_parser = Span::parse)]
+    pub require_fresh: Option<Span>,
     /// Say which versions the answer comes from, and why
     #[arg(long)]
     pub explain: bool,

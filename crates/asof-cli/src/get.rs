@@ -24,6 +24,9 @@ pub(crate) fn run(session: &Session, args: &GetArgs) -> Result<Exit, Failure> {
     let snapshot = store.snapshot();
     let question = args.as_of.map_or(Question::latest(), Question::as_of);
     let question = args.known_at.map_or(question, |k| question.known_at(k));
+    let question = args
+        .require_fresh
+        .map_or(question, |lag| question.require_fresh(lag));
     let ask = Ask {
         snapshot: &snapshot,
         view: &view,

@@ -6,11 +6,13 @@ mod args;
 mod digest;
 mod dump;
 mod exit;
+mod freshness;
 mod get;
 mod history;
 mod ingest;
 mod join;
 mod key;
+mod log;
 mod output;
 mod quarantine;
 mod scan;
@@ -20,7 +22,7 @@ mod source;
 mod verify;
 mod view;
 
-use args::{Args, Command, QuarantineCommand, ViewCommand};
+use args::{Args, Command, QuarantineCommand, SourceCommand, ViewCommand};
 use clap::{CommandFactory, Parser};
 use exit::{Exit, Failure};
 use session::Session;
@@ -52,6 +54,11 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Dump(args) => dump::run(&session, &args),
         Command::Digest(args) => digest::run(&session, &args),
         Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
+        Command::Freshness(args) => freshness::run(&session, &args),
+        Command::Source(SourceCommand::List) => log::list(&session),
+        Command::Source(SourceCommand::Declare(args)) => log::declare(&session, &args),
+        Command::Source(SourceCommand::Rewind(args)) => log::rewind(&session, &args),
+        Command::Source(SourceCommand::Skip(args)) => log::skip(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();

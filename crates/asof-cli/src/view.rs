@@ -59,6 +59,7 @@ fn print_changes(
             Change::Created => ("created", 1, Vec::new()),
             Change::Unchanged => ("unchanged", 0, Vec::new()),
             Change::Added { version, features } => ("added", *version, features.clone()),
+            Change::Sourced { .. } => ("sourced", 0, Vec::new()),
         };
         let mut line = String::new();
         let _ = if format == Format::Table {
@@ -67,14 +68,21 @@ fn print_changes(
                 Change::Added { .. } => {
                     format!(" {} in schema version {version}", features.join(", "))
                 }
+                Change::Sourced { added, removed } => sources_changed(added, removed),
                 _ => String::new(),
             };
             write!(line, "{}: {would}{word}{added}", definition.name())
         } else {
             let features: Vec<String> = features.iter().map(|name| format!("\"{name}\"")).collect();
+            let sources = match change {
+                Change::Sourced { .. } => {
+                    format!(",\"sources\":{}", json_list(definition.sources()))
+                }
+                _ => String::new(),
+            };
             write!(
                 line,
-                "{{\"namespace\":\"{}\",\"view\":\"{}\",\"change\":\"{word}\",\"features\":[{}]}}",
+                "{{\"namespace\":\"{}\",\"view\":\"{}\",\"change\":\"{word}\",\"features\":[{}]{sources}}}",
                 definition.namespace(),
                 definition.name(),
                 features.join(",")
@@ -83,6 +91,19 @@ fn print_changes(
         list.push(line.as_bytes())?;
     }
     list.finish()
+}
+
+fn json_list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[{}]", names.join(","))
+}
+
+/// ` anew: from a, no more from b`.
+fn sources_changed(added: &[String], removed: &[String]) -> String {
+    let parts = [("from", added), ("no more from", removed)];
+    let parts = parts.iter().filter(|(_, sources)| !sources.is_empty());
+    let parts = parts.map(|(word, sources)| format!("{word} {}", sources.join(", ")));
+    format!(" anew: {}", parts.collect::<Vec<_>>().join("; "))
 }
 
 /// Prints one line per view.
@@ -183,8 +204,12 @@ fn render(view: &View, floor: &str) -> String {
     };
     let _ = writeln!(
         out,
-        "ttl {ttl}, on_expiry {on_expiry}, history {history}, max_skew {max_skew}, floor {floor}\n"
+        "ttl {ttl}, on_expiry {on_expiry}, history {history}, max_skew {max_skew}, floor {floor}"
     );
+    let _ = match contract.sources() {
+        [] => writeln!(out),
+        sources => writeln!(out, "sources {}\n", sources.join(", ")),
+    };
     let mut table = Table::new(["feature", "type", "nullable", "finite", "was", "since"]);
     for feature in contract.features() {
         let definition = feature.definition();

@@ -6,6 +6,7 @@ use crate::format::catalog::{self, CatalogKey};
 use crate::format::digest::{self, SetDigest};
 use crate::format::key::{self, Stamp};
 use crate::format::marker::Marker;
+use crate::format::position::Position;
 use crate::format::quarantine::QuarantineEntry;
 use crate::format::row::{HistoryRow, LatestRow, Slot};
 use crate::format::{checksum, entity, value};
@@ -39,6 +40,9 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             CatalogKey::Newest(id) => format!("the newest event time of view {id}"),
             CatalogKey::Floor(id) => format!("the floor of view {id}"),
             CatalogKey::Fence(prefix) => format!("the fence of {}", Hex(&prefix)),
+            CatalogKey::Position(source, partition) => {
+                format!("the position of {source} {partition}")
+            }
         },
         "contract" => contract_text(&catalog::decode_contract(bytes)?),
         "floor" => {
@@ -49,6 +53,14 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             let fence = catalog::decode_fence(bytes)?;
             let (recorded, floor) = (fence.recorded.micros(), time_text(fence.floor));
             format!("R {recorded} X {floor} entity {}", Hex(&fence.entity))
+        }
+        "position" => {
+            let position = Position::decode(bytes)?;
+            let complete = position.complete.map_or("none".into(), |complete| {
+                format!("{} at {}", complete.through.micros(), complete.at)
+            });
+            let counts = position.counts;
+            format!("{} complete {complete} counts {counts}", position.offset)
         }
         "marker" => {
             let marker = Marker::decode(bytes)?;
@@ -262,7 +274,7 @@ fn contract_text(contract: &Contract) -> String {
     };
     format!(
         "view {} {}/{} version {} key ({}) features ({}) ttl {} on_expiry {on_expiry} history \
-         {history} max_skew {max_skew}",
+         {history} max_skew {max_skew} sources ({})",
         contract.id(),
         contract.namespace(),
         contract.name(),
@@ -270,6 +282,7 @@ fn contract_text(contract: &Contract) -> String {
         key.join(", "),
         features.collect::<Vec<_>>().join(", "),
         ttl.map_or("none".into(), |ttl| ttl.to_string()),
+        contract.sources().join(", "),
     )
 }
 

@@ -44,6 +44,9 @@ pub(crate) fn read(
     let mut record = csv::ByteRecord::new();
     let mut raw = String::new();
     while reader.read_byte_record(&mut record).map_err(here)? {
+        if !writer.next_record() {
+            continue;
+        }
         let line = record.position().map_or(0, csv::Position::line);
         let cells: Vec<&[u8]> = record.iter().collect();
         let event = columns.read(&cells, &mut raw);

@@ -28,7 +28,10 @@ pub(crate) fn read(
     };
     while let Some((number, line)) = lines.next_line()? {
         let place = format_args!("{name}:{number}");
+        let is_new = writer.next_record();
         match JsonLine::parse(line) {
+            // A view is put in place again: the lines below it are read by what it says.
+            parsed if !is_new && !matches!(parsed, Ok(JsonLine::View(_))) => {}
             Ok(JsonLine::Event(event)) => match views.resolve(&event) {
                 Ok(event) => writer.push(event, line, place)?,
                 Err(error) => writer.push_bad(error, line, place)?,

@@ -2,6 +2,7 @@
 
 mod csv;
 mod jsonl;
+mod log;
 mod receipt;
 mod writer;
 
@@ -21,7 +22,7 @@ pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure>
     let store = session.open()?;
     let mut writer = Writer::new(&store, args);
     let read = read_files(session, &store, args, &formats, &mut writer);
-    let receipt = match read.and_then(|()| writer.flush()) {
+    let receipt = match read.and_then(|()| writer.end()) {
         Ok(()) => writer.finish()?,
         Err(failure) => return Err(writer.abandon(failure)),
     };

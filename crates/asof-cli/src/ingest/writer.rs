@@ -1,5 +1,6 @@
 //! Rows on their way into the store: gathered, written, counted, and told where they came from.
 
+use super::log::Log;
 use super::receipt;
 use crate::args::{IngestArgs, Reject};
 use crate::exit::{Exit, Failure};
@@ -17,6 +18,8 @@ pub(crate) struct Writer<'s> {
     batch: WriteBatch,
     /// Where the first and the last row of the batch came from.
     places: Option<(String, String)>,
+    /// The log that the rows are, where one is named.
+    log: Option<Log>,
     receipt: Receipt,
     /// Bad rows that were known as such before the store saw them.
     told: u64,
@@ -38,9 +41,15 @@ impl<'s> Writer<'s> {
             rows_max: args.batch as usize,
             batch: WriteBatch::new(),
             places: None,
+            log: Log::of(store, args),
             receipt: Receipt::default(),
             told: 0,
         }
+    }
+
+    /// Counts one more record. Says whether it is new, or was taken in by an earlier run.
+    pub(crate) fn next_record(&mut self) -> bool {
+        self.log.as_mut().is_none_or(Log::next)
     }
 
     /// One more event.
@@ -50,7 +59,8 @@ impl<'s> Writer<'s> {
         raw: &[u8],
         place: impl Display,
     ) -> Result<(), Failure> {
-        self.batch.push(event, raw, None);
+        let origin = self.log.as_ref().map(Log::origin);
+        self.batch.push(event, raw, origin);
         self.pushed(place)
     }
 
@@ -76,7 +86,8 @@ impl<'s> Writer<'s> {
         if self.told <= TOLD_ROWS_MAX {
             note(format_args!("{place}: set aside: {error}"));
         }
-        self.batch.push_bad(error, raw, None);
+        let origin = self.log.as_ref().map(Log::origin);
+        self.batch.push_bad(error, raw, origin);
         self.pushed(place)
     }
 
@@ -95,7 +106,7 @@ impl<'s> Writer<'s> {
 
     /// Writes what has been gathered.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        let batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.batch);
         let Some((first, last)) = self.places.take() else {
             return Ok(());
         };
@@ -104,15 +115,32 @@ impl<'s> Writer<'s> {
         } else {
             format!("{first} to {last}")
         };
+        if let Some(log) = &self.log {
+            log.mark(&mut batch);
+        }
         let receipt = self.store.write(batch, self.options).map_err(|error| {
             let outcome = match error.kind() {
-                ErrorKind::Rejected | ErrorKind::QuarantineFull => "was refused as a whole",
+                ErrorKind::Rejected | ErrorKind::QuarantineFull | ErrorKind::InvalidArgument => {
+                    "was refused as a whole"
+                }
                 _ => "may or may not have been written",
             };
             Failure::from(error).and(format_args!("The batch from {span} {outcome}."))
         })?;
         self.receipt += receipt;
+        if let Some(log) = &mut self.log {
+            log.written();
+        }
         Ok(())
+    }
+
+    /// Writes the rest, and what the end of the log says.
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        match &self.log {
+            Some(log) => log.end(self.store, self.options),
+            None => Ok(()),
+        }
     }
 
     /// Syncs what was written. Gives the receipt.

@@ -2,6 +2,7 @@
 
 mod dump;
 mod failures;
+mod freshness;
 mod get;
 mod ingest;
 mod join;
