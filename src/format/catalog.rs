@@ -8,6 +8,7 @@
 //! | `20` view id u32 BE | the newest accepted event time i64 |
 //! | `21` view id u32 BE | the floor: X i64, horizon (flag u8, i64 if set) |
 //! | `22` prefix 20 | a fence: R i64, X (flag u8, i64 if set), entity length u32, entity |
+//! | `40` number u64 BE | the record of an erase, see `erasure.rs` |
 //!
 //! A contract:
 //!
@@ -42,6 +43,7 @@ const VIEW: u8 = 0x10;
 const NEWEST: u8 = 0x20;
 const FLOOR: u8 = 0x21;
 const FENCE: u8 = 0x22;
+const ERASURE: u8 = 0x40;
 
 fn of_view(tag: u8, view: ViewId) -> [u8; 5] {
     let [a, b, c, d] = view.0.to_be_bytes();
@@ -64,6 +66,12 @@ pub(crate) fn fence_key(prefix: &Prefix) -> Vec<u8> {
     [&[FENCE][..], prefix].concat()
 }
 
+pub(crate) fn erasure_key(number: u64) -> [u8; 9] {
+    let mut key = [ERASURE; 9];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
 /// What a key of the `default` family is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CatalogKey {
@@ -73,6 +81,7 @@ pub(crate) enum CatalogKey {
     Newest(ViewId),
     Floor(ViewId),
     Fence(Prefix),
+    Erasure(u64),
 }
 
 /// None for a key that this build does not know.
@@ -86,6 +95,7 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<CatalogKey> {
         NEWEST => CatalogKey::Newest(view()?),
         FLOOR => CatalogKey::Floor(view()?),
         FENCE => CatalogKey::Fence(rest.try_into().ok()?),
+        ERASURE => CatalogKey::Erasure(u64::from_be_bytes(rest.try_into().ok()?)),
         _ => return None,
     })
 }
@@ -320,6 +330,7 @@ pub(crate) mod tests {
             ),
             (floor_key(ViewId(3)).to_vec(), CatalogKey::Floor(ViewId(3))),
             (fence_key(&prefix), CatalogKey::Fence(prefix)),
+            (erasure_key(258).to_vec(), CatalogKey::Erasure(258)),
         ] {
             assert_eq!(parse_key(&key), Some(is));
         }

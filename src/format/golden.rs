@@ -9,6 +9,7 @@ mod meaning;
 use super::catalog::{self, Fence};
 use super::checksum;
 use super::digest::{self, ContentDigest, SetDigest};
+use super::erasure::ErasureRecord;
 use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
 use super::quarantine::{Origin, QuarantineEntry};
@@ -322,6 +323,15 @@ fn records() -> Vec<(String, Vec<u8>)> {
         floor: floor.map(at),
         entity: entity_bytes(),
     };
+    let erasure = |is_done, floor: Option<i64>| ErasureRecord {
+        is_done,
+        at: at(70),
+        prefix: prefix(),
+        recorded: at(61),
+        floor: floor.map(at),
+        versions: if is_done { 3 } else { 0 },
+        quarantined: u64::from(is_done),
+    };
     let origin = Origin {
         source: "events".into(),
         partition: "0".into(),
@@ -363,6 +373,10 @@ fn records() -> Vec<(String, Vec<u8>)> {
             catalog::floor_key(ViewId(7)).to_vec(),
         ),
         ("catalog-key fence".into(), catalog::fence_key(&prefix())),
+        (
+            "catalog-key erasure".into(),
+            catalog::erasure_key(258).to_vec(),
+        ),
         written("contract", &|out| {
             catalog::encode_contract(&contract(), out)
         }),
@@ -376,6 +390,8 @@ fn records() -> Vec<(String, Vec<u8>)> {
             catalog::encode_fence(&fence(None), out)
         }),
         written("fence", &|out| catalog::encode_fence(&fence(Some(50)), out)),
+        written("erasure pending", &|out| erasure(false, None).encode(out)),
+        written("erasure done", &|out| erasure(true, Some(50)).encode(out)),
         ("marker".into(), marker.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),

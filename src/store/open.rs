@@ -54,6 +54,8 @@ impl Store {
         // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
         let catalog = Catalog::new(marker.hash_key);
         let next_view = load_catalog(&kv, &catalog)?;
+        // An erase that a crash cut short is carried out before anybody can ask.
+        super::erase::complete(&kv, &catalog, options.clock.now())?;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
@@ -152,6 +154,8 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
             }
             Some(CatalogKey::Floor(id)) => floors.push((id, decode_floor(value)?.0)),
             Some(CatalogKey::Fence(prefix)) => fences.push((prefix, decode_fence(value)?)),
+            // Read on their own, once the fences are up.
+            Some(CatalogKey::Erasure(_)) => {}
             None => {
                 return Err(Error::corrupt(format!(
                     "the catalog has a row under {} that no format of this build writes",

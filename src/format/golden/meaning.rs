@@ -4,6 +4,7 @@ use super::{at, columns, contract, entity_bytes, history_key, prefix, unhex};
 use crate::error::Result;
 use crate::format::catalog::{self, CatalogKey};
 use crate::format::digest::{self, SetDigest};
+use crate::format::erasure::ErasureRecord;
 use crate::format::key::{self, Stamp};
 use crate::format::marker::Marker;
 use crate::format::quarantine::QuarantineEntry;
@@ -39,6 +40,7 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             CatalogKey::Newest(id) => format!("the newest event time of view {id}"),
             CatalogKey::Floor(id) => format!("the floor of view {id}"),
             CatalogKey::Fence(prefix) => format!("the fence of {}", Hex(&prefix)),
+            CatalogKey::Erasure(number) => format!("the record of erase {number}"),
         },
         "contract" => contract_text(&catalog::decode_contract(bytes)?),
         "floor" => {
@@ -49,6 +51,19 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             let fence = catalog::decode_fence(bytes)?;
             let (recorded, floor) = (fence.recorded.micros(), time_text(fence.floor));
             format!("R {recorded} X {floor} entity {}", Hex(&fence.entity))
+        }
+        "erasure" => {
+            let record = ErasureRecord::decode(bytes)?;
+            let state = if record.is_done { "done" } else { "pending" };
+            format!(
+                "{state} at {} of {} R {} X {} versions {} quarantined {}",
+                record.at.micros(),
+                Hex(&record.prefix),
+                record.recorded.micros(),
+                time_text(record.floor),
+                record.versions,
+                record.quarantined
+            )
         }
         "marker" => {
             let marker = Marker::decode(bytes)?;
