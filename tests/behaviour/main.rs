@@ -6,6 +6,8 @@ mod atomicity;
 mod conformance;
 mod damage;
 mod durability;
+mod erase;
+mod forgotten;
 mod history;
 mod opening;
 mod sets;
