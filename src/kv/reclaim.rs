@@ -8,7 +8,10 @@
 use super::error::translate;
 use super::{Family, Kv};
 use crate::error::Result;
-use rocksdb::{BottommostLevelCompaction, CompactOptions};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, WaitForCompactOptions};
+
+/// For so long compactions that were under way anyway are waited for.
+const BACKGROUND_MICROS_MAX: u64 = 600_000_000;
 
 impl Kv {
     /// Compacts every family completely, the last level too. It blocks until that is done.
@@ -47,9 +50,14 @@ impl Kv {
     /// Removes files that are no longer part of the database now: left alone, RocksDB does it later
     /// on a thread of its own.
     pub(crate) fn unlink(&self) -> Result<()> {
-        // Allowing deletions again is the one call that looks for such files and waits.
+        let mut patience = WaitForCompactOptions::default();
+        patience.set_abort_on_pause(true);
+        patience.set_timeout(BACKGROUND_MICROS_MAX);
+        // A background job unlinks what it made obsolete before it counts as ended. What no job is
+        // at, allowing deletions again looks for and removes before it returns.
         self.db
-            .disable_file_deletions()
+            .wait_for_compact(&patience)
+            .and_then(|()| self.db.disable_file_deletions())
             .and_then(|()| self.db.enable_file_deletions())
             .map_err(|e| translate("removing obsolete files", e))
     }

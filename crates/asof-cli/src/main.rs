@@ -5,6 +5,7 @@ mod answer;
 mod args;
 mod digest;
 mod dump;
+mod erase;
 mod exit;
 mod get;
 mod history;
@@ -52,6 +53,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Dump(args) => dump::run(&session, &args),
         Command::Digest(args) => digest::run(&session, &args),
         Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
+        Command::Erase(args) => erase::run(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();
