@@ -15,6 +15,8 @@
     reason = "the harness reads its arguments and sets exit codes"
 )]
 
+mod erasure;
+
 use asof::{
     Question, Read, Result, SetDigest, Store, StoreOptions, Timestamp, Type, Verdict,
     ViewDefinition, WriteBatch, WriteOptions,
@@ -39,6 +41,9 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let Some(code) = erasure::child(&arguments) {
+        return code;
+    }
     let number = |name: &str, default: u64| {
         let at = arguments.iter().position(|argument| argument == name);
         at.and_then(|at| arguments.get(at + 1)?.parse().ok())
@@ -56,9 +61,12 @@ fn main() -> ExitCode {
             );
         }
     }
+    let (passed, erasing_failed) = erasure::run();
+    println!("test result: erases killed at every step");
+    println!("{passed} passed, {erasing_failed} failed");
     println!("test result: kill -9 cycles");
     println!("{} passed, {failed} failed", cycles - failed);
-    if failed == 0 {
+    if failed + erasing_failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
