@@ -9,6 +9,9 @@
 //! sync       floors ── [before_fsync] fsync [after_fsync] ── floors in force
 //! position   fsync ── [before_write] write [after_write] ── in force
 //! by hand    fsync ── due positions ── [before_move] write [after_move] fsync [after_sync] ── in force
+//! erase      [before_fence] fence and record [after_fence] fsync [after_fence_fsync] ── [in_force]
+//!            [before_removal] removal [after_removal] fsync [after_removal_fsync]
+//!            [before_reclaim] reclaim [after_reclaim]
 //! ```
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +31,17 @@ pub const NAMES: &[&str] = &[
     "position.before_move",
     "position.after_move",
     "position.after_sync",
+    // Erasing an entity; those from `erase.before_removal` to `erase.after_removal_fsync` also stand
+    // in an open that carries out what a crash cut short.
+    "erase.before_fence",
+    "erase.after_fence",
+    "erase.after_fence_fsync",
+    "erase.in_force",
+    "erase.before_removal",
+    "erase.after_removal",
+    "erase.after_removal_fsync",
+    "erase.before_reclaim",
+    "erase.after_reclaim",
 ];
 
 /// The place in [`NAMES`] of the armed point, plus one; zero while none is.

@@ -9,6 +9,7 @@
 //! | `21` view id u32 BE | the floor: X i64, horizon (flag u8, i64 if set) |
 //! | `22` prefix 20 | a fence: R i64, X (flag u8, i64 if set), entity length u32, entity |
 //! | `30` source, partition | a position, see `position.rs` |
+//! | `40` number u64 BE | the record of an erase, see `erasure.rs` |
 //!
 //! A contract:
 //!
@@ -45,6 +46,7 @@ const VIEW: u8 = 0x10;
 const NEWEST: u8 = 0x20;
 const FLOOR: u8 = 0x21;
 const FENCE: u8 = 0x22;
+const ERASURE: u8 = 0x40;
 
 fn of_view(tag: u8, view: ViewId) -> [u8; 5] {
     let [a, b, c, d] = view.0.to_be_bytes();
@@ -67,6 +69,12 @@ pub(crate) fn fence_key(prefix: &Prefix) -> Vec<u8> {
     [&[FENCE][..], prefix].concat()
 }
 
+pub(crate) fn erasure_key(number: u64) -> [u8; 9] {
+    let mut key = [ERASURE; 9];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
 /// What a key of the `default` family is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CatalogKey {
@@ -77,6 +85,7 @@ pub(crate) enum CatalogKey {
     Floor(ViewId),
     Fence(Prefix),
     Position(String, String),
+    Erasure(u64),
 }
 
 /// None for a key that this build does not know.
@@ -94,6 +103,7 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<CatalogKey> {
             let (source, partition) = position::split_key(rest)?;
             CatalogKey::Position(source, partition)
         }
+        ERASURE => CatalogKey::Erasure(u64::from_be_bytes(rest.try_into().ok()?)),
         _ => return None,
     })
 }
@@ -342,6 +352,7 @@ pub(crate) mod tests {
                 position::key("log", "0"),
                 CatalogKey::Position("log".into(), "0".into()),
             ),
+            (erasure_key(258).to_vec(), CatalogKey::Erasure(258)),
         ] {
             assert_eq!(parse_key(&key), Some(is));
         }

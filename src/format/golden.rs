@@ -9,6 +9,7 @@ mod meaning;
 use super::catalog::{self, Fence};
 use super::checksum;
 use super::digest::{self, ContentDigest, SetDigest};
+use super::erasure::ErasureRecord;
 use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
 use super::position::{self, Complete, Position};
@@ -325,6 +326,15 @@ fn records() -> Vec<(String, Vec<u8>)> {
         floor: floor.map(at),
         entity: entity_bytes(),
     };
+    let erasure = |is_done, floor: Option<i64>| ErasureRecord {
+        is_done,
+        at: at(70),
+        prefix: prefix(),
+        recorded: at(61),
+        floor: floor.map(at),
+        versions: if is_done { 3 } else { 0 },
+        quarantined: u64::from(is_done),
+    };
     let origin = Origin {
         source: "events".into(),
         partition: "0".into(),
@@ -367,6 +377,10 @@ fn records() -> Vec<(String, Vec<u8>)> {
         ),
         ("catalog-key fence".into(), catalog::fence_key(&prefix())),
         ("catalog-key position".into(), position::key("events", "0")),
+        (
+            "catalog-key erasure".into(),
+            catalog::erasure_key(258).to_vec(),
+        ),
         written("contract", &|out| {
             catalog::encode_contract(&contract(), out)
         }),
@@ -401,6 +415,8 @@ fn records() -> Vec<(String, Vec<u8>)> {
             }
             .encode(out);
         }),
+        written("erasure pending", &|out| erasure(false, None).encode(out)),
+        written("erasure done", &|out| erasure(true, Some(50)).encode(out)),
         ("marker".into(), marker.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),

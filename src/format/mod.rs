@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod checksum;
 pub(crate) mod digest;
 pub(crate) mod entity;
+pub(crate) mod erasure;
 pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod marker;

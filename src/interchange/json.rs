@@ -150,6 +150,19 @@ impl<'a> JsonEvent<'a> {
             .map_err(|error| error.at(self.place(contract)))
     }
 
+    /// The entity that it is about, its event time and its recorded-at. Its features may be anything.
+    ///
+    /// # Errors
+    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) for what is not the view's key.
+    pub(crate) fn about(&self, contract: &Contract) -> Result<(Vec<Value>, Timestamp, Timestamp)> {
+        let recorded_at = self.recorded_at.unwrap_or(self.event_time);
+        Ok((
+            key(&self.entity, contract.key())?,
+            self.event_time,
+            recorded_at,
+        ))
+    }
+
     fn key(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
         let values = key(&self.entity, contract.key())?;
         let names = contract.key().iter().map(|column| column.name.clone());

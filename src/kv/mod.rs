@@ -9,6 +9,7 @@ mod iterate;
 mod open;
 mod options;
 mod read;
+mod reclaim;
 mod write;
 
 pub(crate) use iterate::{Cursor, Walk};

@@ -36,14 +36,6 @@ impl Kv {
             .map_err(|e| translate("flushing", e))
     }
 
-    /// Compacts every family completely. For tests and benchmarks: it blocks until done.
-    pub(crate) fn compact(&self) {
-        for family in Family::ALL {
-            self.db
-                .compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
-        }
-    }
-
     /// Makes everything written so far durable.
     pub(crate) fn sync(&self) -> Result<()> {
         self.db

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::format::checksum;
 use rocksdb::{WriteBatch, WriteOptions};
 
-/// Puts that become visible at once.
+/// Puts and deletes that become visible at once.
 pub(crate) struct KvBatch<'a> {
     kv: &'a Kv,
     batch: WriteBatch,
@@ -31,6 +31,19 @@ impl KvBatch<'_> {
         checksum::seal(key, &mut self.scratch, 0);
         self.batch
             .put_cf(self.kv.family(family), key, &self.scratch);
+    }
+
+    pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
+        self.batch.delete_cf(self.kv.family(family), key);
+    }
+
+    /// Deletes every key from `first` up to and including `last`, in as many bytes as one of them.
+    /// Every read that passes by has to look at it until it is compacted away.
+    pub(crate) fn delete_range(&mut self, family: Family, first: &[u8], last: &[u8]) {
+        // The next key in bytewise order.
+        let end = [last, &[0]].concat();
+        self.batch
+            .delete_range_cf(self.kv.family(family), first, &end);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -2,12 +2,14 @@
 
 mod background;
 mod directory;
+mod erase;
 mod inspect;
 mod open;
 mod options;
 mod snapshot;
 mod sources;
 
+pub use erase::{EraseOptions, Erased, Erasure};
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
 pub use snapshot::Snapshot;
@@ -276,8 +278,8 @@ impl Store {
                     return Err(Error::new(
                         ErrorKind::Incompatible,
                         format!(
-                            "view {:?} holds rows of {:?} that this fence puts out of reach; load \
-                             the dump into a store without them",
+                            "view {:?} holds rows of {:?} that this fence puts out of reach; erase \
+                             them here first, or load the dump into a store without them",
                             view.name(),
                             entity.to_values()
                         ),
@@ -313,14 +315,15 @@ impl Store {
         view.owns(entity).map(|()| stamps)
     }
 
-    /// Compacts the store completely. It changes no answer; it blocks until it is done.
+    /// Compacts the store completely. It changes no answer; it blocks until it is done. What was
+    /// erased is then gone from the files, unless a snapshot or an iterator is still alive.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io).
     pub fn compact(&self) -> Result<()> {
         self.kv().flush()?;
         self.kv().compact();
-        Ok(())
+        self.kv().unlink()
     }
 
     /// Makes everything durable, writes out what is in memory and stops. Other clones of the store

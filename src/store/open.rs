@@ -55,6 +55,8 @@ impl Store {
         // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
         let catalog = Catalog::new(marker.hash_key);
         let next_view = load_catalog(&kv, &catalog)?;
+        // An erase that a crash cut short is carried out before anybody can ask.
+        super::erase::complete(&kv, &catalog, options.clock.now())?;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
@@ -159,6 +161,8 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
                 partition,
                 to: Position::decode(value)?,
             }),
+            // Read on their own, once the fences are up.
+            Some(CatalogKey::Erasure(_)) => {}
             None => {
                 return Err(Error::corrupt(format!(
                     "the catalog has a row under {} that no format of this build writes",

@@ -2,6 +2,7 @@
 
 use super::batch::{Pending, WriteBatch};
 use super::durable::{Syncer, Ticket};
+use super::forget::{self, Subject};
 use super::judge::{Bad, Candidate, judge};
 use super::quarantine::Quarantine;
 use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
@@ -100,9 +101,13 @@ impl Writer {
         let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
         let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
-        let held = self
-            .stripes
-            .lock(good.iter().map(|row| row.entity.prefix()));
+        // A bad row that says whom it is about holds that stripe too: an erase of that entity comes
+        // before it, and fences it, or after it, and removes it.
+        let subjects = forget::subjects(&bad, &self.catalog);
+        let prefixes = good.iter().map(|row| row.entity.prefix());
+        let of_bad = subjects.iter().flatten().map(Subject::prefix);
+        let held = self.stripes.lock(prefixes.chain(of_bad));
+        let fenced = forget::drop_fenced(&mut bad, &subjects);
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             return Err(rejected(&bad, rows));
@@ -110,6 +115,7 @@ impl Writer {
         let mut receipt = Receipt {
             rows,
             quarantined: bad.len() as u64,
+            fenced,
             ..Receipt::default()
         };
         let mut kv_batch = self.kv.batch();

@@ -7,6 +7,7 @@
 mod batch;
 mod commit;
 mod durable;
+mod forget;
 mod judge;
 mod quarantine;
 mod receipt;
@@ -17,6 +18,7 @@ pub use batch::{RowWriter, WriteBatch};
 pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
+pub(crate) use forget::entries_about;
 pub(crate) use quarantine::{Quarantine, entries};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 pub use stretch::LogStretch;

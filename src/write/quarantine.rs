@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 /// How many entries there are, and how many there may be.
 pub(crate) struct Quarantine {
-    rows: Mutex<u64>,
+    pub(super) rows: Mutex<u64>,
     rows_max: u64,
 }
 

@@ -5,7 +5,7 @@
 //! into two more stores: in reversed order, and each twice in batches of one.
 
 use crate::trace::{
-    Ask, Batch, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text,
+    Ask, Batch, Erase, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text,
 };
 use asof::*;
 use std::path::Path;
@@ -84,6 +84,7 @@ fn play(trace: &Trace, before_asking: Before) {
                 );
             }
             Step::Ask(ask) => asks.push(ask),
+            Step::Erase(erase) => world.erase(erase),
         }
         let is_last = !matches!(trace.steps.get(at + 1), Some(Step::Ask(_)));
         if is_last && !asks.is_empty() {
@@ -122,6 +123,7 @@ fn replay(trace: &Trace, world: &World, views: &[&str], said: &[Said<'_>], asks:
         let mut other = World::new(trace);
         other.clock.set(world.clock.now());
         views.iter().for_each(|toml| other.define(toml));
+        other.fence_as(world);
         for batch in batches {
             other.repeat(&batch);
         }
@@ -282,6 +284,37 @@ impl World {
                     self.name
                 )
             }
+        }
+    }
+
+    fn erase(&self, erase: &Erase) {
+        let namespace = erase.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+        let view = self.store().view_in(namespace, &erase.view).unwrap();
+        let columns = view.contract().read_entity_json(&erase.entity).unwrap();
+        let entity = view.entity(columns).unwrap();
+        let options = EraseOptions {
+            recorded_at: erase.recorded_at.as_deref().map(time),
+            reclaim: false,
+        };
+        let would = self.store().check_erase(&view, &entity, options).unwrap();
+        let erased = self.store().erase(&view, &entity, options).unwrap();
+        assert_eq!(would, erased, "{}: {erase:?}", self.name);
+        for (expected, found) in [
+            (erase.versions, erased.versions),
+            (erase.quarantined, erased.quarantined),
+        ] {
+            let expected = expected.unwrap_or(found);
+            assert_eq!(expected, found, "{}: {erase:?}: {erased:?}", self.name);
+        }
+    }
+
+    /// Puts up the fences of another store, as a dump of it would.
+    fn fence_as(&self, other: &World) {
+        for view in other.store().views() {
+            let fences = other.store().fences(&view).into_iter();
+            let fences: Vec<_> = fences.map(|(e, r, x)| (e.to_values(), r, x)).collect();
+            let here = self.store().view_in(view.namespace(), view.name()).unwrap();
+            self.store().restore_bounds(&here, None, &fences).unwrap();
         }
     }
 

@@ -7,6 +7,8 @@ mod conformance;
 mod damage;
 mod durability;
 mod freshness;
+mod erase;
+mod forgotten;
 mod history;
 mod opening;
 mod sets;

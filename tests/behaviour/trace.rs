@@ -21,6 +21,8 @@ macro_rules! every_trace {
             a_delete_with_features_is_bad;
             a_deletion_does_not_expire;
             a_feature_of_a_later_schema_version_is_bad;
+            a_fence_moves_only_forward;
+            a_fenced_row_is_a_no_op;
             a_full_quarantine_refuses_the_batch_and_drops_nothing;
             a_future_row_comes_due_though_nothing_is_written;
             a_future_row_does_not_hide_the_present;
@@ -43,6 +45,7 @@ macro_rules! every_trace {
             a_replay_adds_nothing_to_the_quarantine;
             a_replay_is_judged_by_the_time_of_its_log;
             a_row_before_the_floor_that_still_answers_is_accepted;
+            a_row_recorded_after_the_erase_counts;
             a_row_written_after_a_future_row_came_due_counts_with_it;
             a_value_as_old_as_its_ttl_is_alive;
             a_value_of_another_type_is_bad;
@@ -50,6 +53,11 @@ macro_rules! every_trace {
             absent_and_null_are_different_contents;
             an_entity_must_be_whole;
             an_entity_must_not_be_too_large;
+            an_erase_before_any_row_holds;
+            an_erase_reaches_the_quarantine;
+            an_erase_reaches_what_the_floor_has_passed;
+            an_erase_spares_what_was_recorded_later;
+            an_erase_touches_nobody_else;
             an_expired_value_is_returned_as_stale_where_the_view_says_so;
             an_unknown_feature_is_bad;
             an_unknown_view_is_bad_and_the_nearest_is_named;
@@ -113,6 +121,20 @@ pub(crate) enum Step {
     Floor(String, String),
     /// How many rows must be set aside.
     Quarantine(u64),
+    Erase(Erase),
+}
+
+/// An entity that is forgotten from here on.
+#[derive(Debug)]
+pub(crate) struct Erase {
+    pub(crate) namespace: Option<String>,
+    pub(crate) view: String,
+    /// As JSON.
+    pub(crate) entity: String,
+    pub(crate) recorded_at: Option<String>,
+    /// How many versions and how many rows of the quarantine go, where the trace says so.
+    pub(crate) versions: Option<u64>,
+    pub(crate) quarantined: Option<u64>,
 }
 
 /// Rows that are written at once.
@@ -199,6 +221,7 @@ impl Trace {
             ["event"] => Step::Batch(Batch::of(vec![get("event").into()])),
             ["event_text"] => Step::Batch(Batch::of(vec![string(&members["event_text"])])),
             ["ask", _] => Step::Ask(Ask::read(members)),
+            ["erase"] => Step::Erase(Erase::read(get("erase"))),
             ["floor"] => {
                 let floor = object(get("floor"));
                 Step::Floor(string(&floor["view"]), string(&floor["is"]))
@@ -270,6 +293,22 @@ impl Outcome {
             .get("says")
             .map(|says| serde_json::from_str(says.get()).unwrap());
         Outcome::Refused(string(&members["refused"]), says.unwrap_or_default())
+    }
+}
+
+impl Erase {
+    fn read(text: &str) -> Erase {
+        let erase = object(text);
+        let text = |key: &str| erase.get(key).map(|text| string(text));
+        let count = |key: &str| erase.get(key).map(|n| n.get().parse().unwrap());
+        Erase {
+            namespace: text("namespace"),
+            view: string(&erase["view"]),
+            entity: erase["entity"].get().into(),
+            recorded_at: text("recorded_at"),
+            versions: count("versions"),
+            quarantined: count("quarantined"),
+        }
     }
 }
 

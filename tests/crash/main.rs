@@ -16,6 +16,7 @@
     reason = "the harness reads its arguments and sets exit codes"
 )]
 
+mod erasure;
 mod positions;
 mod protocol;
 
@@ -27,7 +28,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-/// What dies at named steps. Every point of `src/failpoint.rs` stands in one of them.
+/// What dies at named steps. Every point of `src/failpoint.rs` stands in one of them, or in
+/// `erasure.rs`, which kills the open that completes an erase as well.
 const PROTOCOLS: &[protocol::Protocol] = &[positions::PROTOCOL];
 
 const BATCHES: u64 = 400;
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let Some(code) = erasure::child(&arguments) {
+        return code;
+    }
     let number = |name: &str, default: u64| {
         let at = arguments.iter().position(|argument| argument == name);
         at.and_then(|at| arguments.get(at + 1)?.parse().ok())
@@ -77,10 +82,13 @@ fn main() -> ExitCode {
             );
         }
     }
-    println!("test result: kill -9 cycles");
     let at_random = failed - failures.len() as u64;
+    let (erased, not_erased) = erasure::run();
+    println!("test result: erases killed at every step");
+    println!("{erased} passed, {not_erased} failed");
+    println!("test result: kill -9 cycles");
     println!("{} passed, {at_random} failed", cycles - at_random);
-    if failed == 0 {
+    if failed + not_erased == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     /// The logs that rows come from, and how far they have been taken in
     #[command(subcommand)]
     Source(SourceCommand),
+    /// Forget an entity for good, or list what was erased
+    Erase(EraseArgs),
     /// Check every checksum, and latest rows against history
     Verify,
     /// Print the completions of a shell
@@ -316,6 +318,36 @@ pub(crate) struct DumpArgs {
     /// In the order of storage, which differs between equal stores; needs no sort
     #[arg(long)]
     pub unordered: bool,
+}
+
+/// Forget an entity for good, or list what was erased.
+///
+/// Removes every version of it from history, latest rows and quarantine, and keeps such versions out
+/// from then on, whatever is ingested again. Versions recorded later are accepted. An entity that was
+/// never seen is fenced all the same. Then the files that held it are rewritten, so that its bytes
+/// leave the disk; its key columns stay in the fence, which travels in dumps. Dumps and copies made
+/// before are out of reach. Without --yes it says what it would do, and exits with 2.
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["view", "list"]))]
+pub(crate) struct EraseArgs {
+    #[arg(requires = "key")]
+    pub view: Option<String>,
+    /// The entity: `col=value` for each key column; the bare value where there is one
+    #[arg(allow_negative_numbers = true)]
+    pub key: Vec<String>,
+    /// Only what was recorded up to then, and what the view's floor has passed [default: the larger
+    /// of now and the newest recorded-at of the entity]
+    #[arg(long, value_name = "R", value_parser = Timestamp::parse, allow_hyphen_values = true)]
+    pub recorded_at: Option<Timestamp>,
+    /// Leave the bytes in the files until those are compacted
+    #[arg(long)]
+    pub no_reclaim: bool,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+    /// What was erased when; of whom, the store knows only a hash
+    #[arg(long, conflicts_with_all = ["recorded_at", "no_reclaim", "yes"])]
+    pub list: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@ mod answer;
 mod args;
 mod digest;
 mod dump;
+mod erase;
 mod exit;
 mod freshness;
 mod get;
@@ -59,6 +60,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Source(SourceCommand::Declare(args)) => log::declare(&session, &args),
         Command::Source(SourceCommand::Rewind(args)) => log::rewind(&session, &args),
         Command::Source(SourceCommand::Skip(args)) => log::skip(&session, &args),
+        Command::Erase(args) => erase::run(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();

@@ -4,6 +4,7 @@ use super::{at, columns, contract, entity_bytes, history_key, prefix, unhex};
 use crate::error::Result;
 use crate::format::catalog::{self, CatalogKey};
 use crate::format::digest::{self, SetDigest};
+use crate::format::erasure::ErasureRecord;
 use crate::format::key::{self, Stamp};
 use crate::format::marker::Marker;
 use crate::format::position::Position;
@@ -43,6 +44,7 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             CatalogKey::Position(source, partition) => {
                 format!("the position of {source} {partition}")
             }
+            CatalogKey::Erasure(number) => format!("the record of erase {number}"),
         },
         "contract" => contract_text(&catalog::decode_contract(bytes)?),
         "floor" => {
@@ -61,6 +63,19 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             });
             let counts = position.counts;
             format!("{} complete {complete} counts {counts}", position.offset)
+        }
+        "erasure" => {
+            let record = ErasureRecord::decode(bytes)?;
+            let state = if record.is_done { "done" } else { "pending" };
+            format!(
+                "{state} at {} of {} R {} X {} versions {} quarantined {}",
+                record.at.micros(),
+                Hex(&record.prefix),
+                record.recorded.micros(),
+                time_text(record.floor),
+                record.versions,
+                record.quarantined
+            )
         }
         "marker" => {
             let marker = Marker::decode(bytes)?;

@@ -9,7 +9,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
-use trace::{Ask, Batch, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text};
+use trace::{
+    Ask, Batch, Erase, Expected, Outcome, Step, Trace, every_trace, names_on_disk, value_text,
+};
 
 macro_rules! tests {
     ($($name:ident;)*) => {
@@ -82,6 +84,7 @@ fn play(trace: &Trace) {
             Step::Now(now) => world.now.clone_from(now),
             Step::Batch(batch) => world.ingest(batch),
             Step::Ask(ask) => world.ask(ask),
+            Step::Erase(erase) => world.erase(erase),
             Step::Floor(view, floor) => {
                 let floor = asof::Timestamp::parse(floor).unwrap().micros();
                 let dump = world.run(&["dump", view], "").ok();
@@ -224,6 +227,33 @@ impl World {
                 }
                 ended.exited(5);
             }
+        }
+    }
+
+    fn erase(&self, erase: &Erase) {
+        let entity: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(&erase.entity).unwrap();
+        let key: Vec<String> = entity
+            .iter()
+            .map(|(name, value)| format!("{name}={}", cell(value)))
+            .collect();
+        let namespace = erase.namespace.as_deref().unwrap_or("default");
+        let mut args = vec!["--namespace", namespace, "erase", &erase.view];
+        args.extend(key.iter().map(String::as_str));
+        args.extend(["--output", "json"]);
+        if let Some(recorded_at) = &erase.recorded_at {
+            args.extend(["--recorded-at", recorded_at]);
+        }
+        let counts = |printed: String| {
+            let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+            ["versions", "quarantined"].map(|name| printed[name].as_u64().unwrap())
+        };
+        let would = counts(self.run(&args, "").exited(2));
+        args.push("--yes");
+        let erased = counts(self.run(&args, "").ok());
+        assert_eq!(would, erased, "{}: {erase:?}", self.name);
+        for (expected, found) in [erase.versions, erase.quarantined].iter().zip(erased) {
+            assert_eq!(expected.unwrap_or(found), found, "{}: {erase:?}", self.name);
         }
     }
 

@@ -1,0 +1,69 @@
+//! Making bytes that nobody can read any more leave the disk.
+//!
+//! A deleted row stays in the log, in the memtables and in every file below the one that says it is
+//! deleted. It is gone once the memtables are written out, which retires the log; once the files that
+//! held it have been merged down to the last level, that level included, which a compaction leaves
+//! out unless it is forced; and once the files that were merged are unlinked.
+
+use super::error::translate;
+use super::{Family, Kv};
+use crate::error::Result;
+use rocksdb::{BottommostLevelCompaction, CompactOptions, WaitForCompactOptions};
+
+/// For so long compactions that were under way anyway are waited for.
+const BACKGROUND_MICROS_MAX: u64 = 600_000_000;
+
+impl Kv {
+    /// Compacts every family completely, the last level too. It blocks until that is done.
+    pub(crate) fn compact(&self) {
+        for family in Family::ALL {
+            self.merge(family, None, None);
+        }
+    }
+
+    /// Frees what was deleted under a prefix of history and latest, in the quarantine and in the
+    /// catalog. Says whether all of it is gone: a snapshot or a cursor that is alive still holds what
+    /// it can see.
+    pub(crate) fn reclaim(&self, prefix: &[u8]) -> Result<bool> {
+        self.flush()?;
+        let snapshots = self.number("rocksdb.num-snapshots")?;
+        // No key is as short as this one, and every key of the prefix stands before it.
+        let end = [prefix, &[0xff; 64]].concat();
+        for family in [Family::History, Family::Latest] {
+            self.merge(family, Some(prefix), Some(&end));
+        }
+        for family in [Family::Quarantine, Family::Catalog] {
+            self.merge(family, None, None);
+        }
+        self.unlink()?;
+        let held = self.number("rocksdb.obsolete-sst-files-size")?;
+        Ok(snapshots == 0 && held == 0)
+    }
+
+    fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        self.db
+            .compact_range_cf_opt(self.family(family), from, to, &options);
+    }
+
+    /// Removes files that are no longer part of the database now: left alone, RocksDB does it later
+    /// on a thread of its own.
+    pub(crate) fn unlink(&self) -> Result<()> {
+        let mut patience = WaitForCompactOptions::default();
+        patience.set_abort_on_pause(true);
+        patience.set_timeout(BACKGROUND_MICROS_MAX);
+        // A background job unlinks what it made obsolete before it counts as ended. What no job is
+        // at, allowing deletions again looks for and removes before it returns.
+        self.db
+            .wait_for_compact(&patience)
+            .and_then(|()| self.db.disable_file_deletions())
+            .and_then(|()| self.db.enable_file_deletions())
+            .map_err(|e| translate("removing obsolete files", e))
+    }
+
+    fn number(&self, property: &str) -> Result<u64> {
+        let number = self.db.property_int_value(property);
+        Ok(number.map_err(|e| translate("asking", e))?.unwrap_or(0))
+    }
+}
