@@ -42,6 +42,9 @@ pub enum ErrorKind {
         /// never reported.
         complete_through: Option<i64>,
     },
+    /// A feature that must have a value has none: it is null, absent, expired or deleted, as the text
+    /// says. Read it as an `Option` or a `Seen`, or treat the entity as unknown.
+    NoValue,
     /// A batch with bad rows was refused as a whole. Nothing of it was written.
     Rejected,
     /// The quarantine is full, so a batch with bad rows was refused. Replay or drop entries.
@@ -61,6 +64,9 @@ pub enum ErrorKind {
     Poisoned,
     /// The store was closed.
     Closed,
+    /// The store was opened before a fork, and this is the child. Nothing was done; open a store in
+    /// the process that uses it.
+    Forked,
 }
 
 /// Why a call failed: a [kind](ErrorKind) for programs, a text for people, a source for the curious.

@@ -101,6 +101,7 @@ mod interchange;
 #[cfg(feature = "store")]
 mod kv;
 mod law;
+pub mod limits;
 mod op;
 mod query;
 #[cfg(feature = "store")]
@@ -122,8 +123,11 @@ pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
 pub use query::{
-    ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version,
+    ExplainedVersion, Features, Field, HistoryRange, Question, Row, Seen, Typed, TypedFeature,
+    TypedFeatures, Version,
 };
+#[doc(hidden)]
+pub use query::{FieldReader, FieldType, FieldWriter, field_name};
 #[cfg(feature = "store")]
 pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{

@@ -4,12 +4,10 @@
 //! value that still lies in the bytes it was read from.
 
 use crate::error::{Error, Result};
+use crate::limits::VECTOR_DIMENSIONS_MAX;
 use crate::time::Timestamp;
 use std::fmt;
 use std::str::FromStr;
-
-/// The most elements a `vector<f32,N>` may declare.
-pub(crate) const VECTOR_DIMENSIONS_MAX: u32 = 65_536;
 
 /// The type of a feature or a key column.
 ///

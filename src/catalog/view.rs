@@ -3,7 +3,7 @@
 use super::entity::Entity;
 use super::state::{Opened, ViewState};
 use crate::error::{Error, Result};
-use crate::query::{Typed, TypedFeature};
+use crate::query::{Features, Typed, TypedFeature, TypedFeatures};
 use crate::schema::Contract;
 use crate::value::Value;
 use std::fmt;
@@ -59,6 +59,15 @@ impl View {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) says which type it has instead.
     pub fn feature<T: Typed + ?Sized>(&self, name: &str) -> Result<TypedFeature<T>> {
         TypedFeature::new(&self.contract, name)
+    }
+
+    /// All features that a struct has as fields, checked against their types.
+    ///
+    /// # Errors
+    /// One error names every field that does not fit: [`NotFound`](crate::ErrorKind::NotFound) offers
+    /// the nearest names; [`InvalidArgument`](crate::ErrorKind::InvalidArgument) where only types differ.
+    pub fn features<S: Features>(&self) -> Result<TypedFeatures<S>> {
+        TypedFeatures::new(&self.contract)
     }
 
     /// Refuses the view in any store but the one that it was taken from.

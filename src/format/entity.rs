@@ -78,7 +78,8 @@ pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) 
     let length = out.len() - from;
     if length > ENTITY_BYTES_MAX {
         return Err(Error::contract(format!(
-            "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit",
+            "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit \
+             (ENTITY_BYTES_MAX)",
             contract.name()
         )));
     }

@@ -33,6 +33,11 @@ impl KvBatch<'_> {
             .put_cf(self.kv.family(family), key, &self.scratch);
     }
 
+    /// How large it is by now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }

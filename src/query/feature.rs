@@ -97,6 +97,17 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
     }
 }
 
+impl<T: ?Sized> TypedFeature<T> {
+    /// A feature that was resolved before.
+    pub(super) fn of(view: crate::id::ViewId, id: FeatureId) -> Self {
+        TypedFeature {
+            view,
+            id,
+            typed: PhantomData,
+        }
+    }
+}
+
 impl<T: ?Sized> Clone for TypedFeature<T> {
     fn clone(&self) -> Self {
         *self

@@ -81,6 +81,10 @@ impl Row {
         }
     }
 
+    pub(super) fn view_name(&self) -> Option<&str> {
+        self.contract.as_ref().map(|contract| contract.name())
+    }
+
     /// What is known of the entity as a whole.
     pub fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Never)

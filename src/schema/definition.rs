@@ -2,14 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::id::{DEFAULT_NAMESPACE, check_name};
+use crate::limits::{FEATURES_MAX, KEY_COLUMNS_MAX, VECTOR_DIMENSIONS_MAX};
 use crate::time::Span;
 use crate::value::Type;
 use std::collections::HashSet;
 
-/// The most features a view may declare.
-pub(super) const FEATURES_MAX: usize = 4_096;
-/// The most columns an entity key may have.
-pub(super) const KEY_COLUMNS_MAX: usize = 16;
 /// The `max_skew` of a view that names none.
 pub(super) const MAX_SKEW_DEFAULT: Span = Span::minutes(10);
 
@@ -278,13 +275,14 @@ impl ViewDefinition {
         let columns = self.key.len();
         if columns == 0 || columns > KEY_COLUMNS_MAX {
             return Err(Error::invalid(format!(
-                "an entity key has 1 to {KEY_COLUMNS_MAX} columns, this one has {columns}"
+                "an entity key has 1 to {KEY_COLUMNS_MAX} columns (KEY_COLUMNS_MAX), this one has \
+                 {columns}"
             )));
         }
         let features = self.features.len();
         if features == 0 || features > FEATURES_MAX {
             return Err(Error::invalid(format!(
-                "a view has 1 to {FEATURES_MAX} features, this one has {features}"
+                "a view has 1 to {FEATURES_MAX} features (FEATURES_MAX), this one has {features}"
             )));
         }
         for column in &self.key {
@@ -297,6 +295,16 @@ impl ViewDefinition {
             }
         }
         for feature in &self.features {
+            if let Type::Vector(n) = feature.ty
+                && !(1..=VECTOR_DIMENSIONS_MAX).contains(&n)
+            {
+                return Err(Error::invalid(format!(
+                    "feature {:?} is a vector of {n} dimensions; a vector has 1 to \
+                     {VECTOR_DIMENSIONS_MAX} (VECTOR_DIMENSIONS_MAX); a struct says how many as \
+                     [f32; N]",
+                    feature.name
+                )));
+            }
             if feature.finite && !feature.ty.has_floats() {
                 return Err(Error::invalid(format!(
                     "feature {:?} is a {}, which holds no floats that could be finite",

@@ -38,7 +38,9 @@ use std::sync::Arc;
 /// Cheap to clone, and every clone is the same store; share it between threads. Reads go through
 /// [`Read`], for the store as it is now or for a [`Snapshot`] of it.
 ///
-/// Open a store after a fork, never across one: the child has none of its threads.
+/// Open a store after a fork, never across one: the child has none of its threads. A write or a
+/// close there fails as [`Forked`](ErrorKind::Forked) instead of waiting for ever, and dropping the
+/// copy leaves the parent's store alone; reads are not looked after, and must not be made.
 #[derive(Clone)]
 pub struct Store(Arc<Engine>);
 
@@ -96,7 +98,9 @@ impl Store {
     /// follow.
     pub fn apply(&self, definition: ViewDefinition) -> Result<Change> {
         let writer = &self.0.writer;
+        writer.check_alive()?;
         let mut next = self.0.administration.lock();
+        // Again: whoever held the lock may have met a fault.
         writer.check_alive()?;
         let known = self.catalog().find(&definition.namespace, &definition.name);
         let (contract, change) = match &known {
@@ -237,6 +241,7 @@ impl Store {
     ) -> Result<()> {
         let writer = &self.0.writer;
         view.belongs_to(self.catalog().opened)?;
+        writer.owner.check()?;
         let _administration = self.0.administration.lock();
         let _floors = self.catalog().floors.lock();
         writer.check_alive()?;
@@ -317,6 +322,7 @@ impl Store {
     /// # Errors
     /// [`Io`](ErrorKind::Io).
     pub fn compact(&self) -> Result<()> {
+        self.0.writer.owner.check()?;
         self.kv().flush()?;
         self.kv().compact();
         Ok(())
@@ -335,6 +341,7 @@ impl Store {
 
 impl Engine {
     fn close(&self) -> Result<()> {
+        self.writer.owner.check()?;
         let Some(syncer) = self.syncer.lock().take() else {
             return Ok(());
         };
@@ -361,6 +368,14 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if !self.writer.owner.is_here() {
+            // The copy that a fork made. To close it would wait for threads that were not copied, and
+            // to tidy up would remove the parent's directory under its feet.
+            std::mem::forget(self.writer.kv.clone());
+            std::mem::forget(self.syncer.get_mut().take());
+            std::mem::forget(self._temp.take());
+            return;
+        }
         // Errors are what close() is for; here only the thread must end.
         let _unsaid: Result<()> = self.close();
         self.writer.kv.stop();

@@ -14,7 +14,7 @@ use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::write::{Poison, Quarantine, Stripes, Syncer, Writer};
+use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +76,7 @@ impl Store {
             stripes: Stripes::new(),
             quarantine,
             poison,
+            owner: Owner::default(),
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };

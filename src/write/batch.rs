@@ -6,7 +6,7 @@ use crate::format::quarantine::Origin;
 use crate::format::row::{BodyBuilder, begin_history};
 use crate::interchange::Event;
 use crate::op::Op;
-use crate::query::{Typed, TypedFeature};
+use crate::query::{Features, Typed, TypedFeature, TypedFeatures};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::borrow::Borrow;
@@ -32,6 +32,7 @@ use std::borrow::Borrow;
 #[derive(Debug, Default)]
 pub struct WriteBatch {
     pub(super) rows: Vec<Pending>,
+    bytes: usize,
     builder: BodyBuilder,
 }
 
@@ -77,6 +78,13 @@ impl WriteBatch {
         self.rows.len()
     }
 
+    /// About how many bytes it takes: rows by handles as they are encoded, events as they came. Who
+    /// fills batches from a stream begins the next one well below
+    /// [`BATCH_BYTES_MAX`](crate::limits::BATCH_BYTES_MAX).
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -100,20 +108,16 @@ impl WriteBatch {
     /// Adds an event by names. It is judged where it is written; `raw` and `origin` are kept if it
     /// ends in the quarantine.
     pub fn push(&mut self, event: Event, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Event {
-            event,
-            raw: raw.into(),
-            origin,
-        });
+        let raw = raw.into();
+        self.bytes += raw.len();
+        self.rows.push(Pending::Event { event, raw, origin });
     }
 
     /// Adds what could not be read as an event, so that it is counted and kept like any bad row.
     pub fn push_bad(&mut self, error: Error, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Bad {
-            error,
-            raw: raw.into(),
-            origin,
-        });
+        let raw = raw.into();
+        self.bytes += raw.len();
+        self.rows.push(Pending::Bad { error, raw, origin });
     }
 }
 
@@ -154,23 +158,33 @@ impl<'b> RowWriter<'b> {
 
     /// Sets a feature.
     pub fn set<T: Typed + ?Sized>(self, feature: &TypedFeature<T>, value: impl Borrow<T>) -> Self {
-        if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid(
-                "the feature belongs to another view than the row",
-            ));
-        }
-        let value = value.borrow().to_value();
-        self.set_place(feature.id.place(), &value)
+        self.set_feature(feature, &value.borrow().to_value())
     }
 
     /// Sets a feature to null: known to be nothing, which is not absent.
     pub fn set_null<T: Typed + ?Sized>(self, feature: &TypedFeature<T>) -> Self {
+        self.set_feature(feature, &Value::Null)
+    }
+
+    /// Sets a feature for each field of a struct that has something to say: a put of it leaves out
+    /// the fields that are none, a patch of it names only those that are some.
+    pub fn set_all<S: Features>(self, features: &TypedFeatures<S>, all: &S) -> Self {
+        let mut row = Some(self);
+        features.speak(all, &mut |feature, value| {
+            row = row.take().map(|row| row.set_feature(&feature, &value));
+        });
+        row.expect("it was put back after each field")
+    }
+
+    fn set_feature<T: ?Sized>(self, feature: &TypedFeature<T>, value: &Value) -> Self {
         if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid(
-                "the feature belongs to another view than the row",
-            ));
+            let name = format!("{:?}", self.view.name());
+            return self.fail(Error::invalid(format!(
+                "the feature belongs to another view than {name}, whose row this is; resolve it with \
+                 the view it is used with"
+            )));
         }
-        self.set_place(feature.id.place(), &Value::Null)
+        self.set_place(feature.id.place(), value)
     }
 
     /// Sets a feature by name.
@@ -224,6 +238,7 @@ impl<'b> RowWriter<'b> {
         super::judge::check_op(self.op, builder.len()).map_err(|e| e.at(place()))?;
         let value = encode_row(&self.view, self.op, &self.entity, builder);
         super::judge::check_size(value.len()).map_err(|e| e.at(place()))?;
+        self.batch.bytes += value.len();
         let (et, rec, op) = (self.et, self.rec, self.op);
         let draft = Draft {
             view: self.view,

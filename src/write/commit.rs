@@ -1,8 +1,10 @@
 //! Joining a judged batch with what is stored, and committing it.
 
 use super::batch::{Pending, WriteBatch};
+use super::bounds;
 use super::durable::{Syncer, Ticket};
 use super::judge::{Bad, Candidate, judge};
+use super::owner::Owner;
 use super::quarantine::Quarantine;
 use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 use super::stripes::Stripes;
@@ -30,6 +32,7 @@ pub(crate) struct Writer {
     pub(crate) stripes: Stripes,
     pub(crate) quarantine: Quarantine,
     pub(crate) poison: Poison,
+    pub(crate) owner: Owner,
     /// Held while the newest event time of a windowed view is written, so that it only grows.
     pub(crate) newest: Mutex<()>,
     pub(crate) exact_receipts: bool,
@@ -90,6 +93,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Ticket> {
         self.check_alive()?;
+        bounds::check_rows(batch.rows.len())?;
         for row in &batch.rows {
             if let Pending::Draft(draft) = row {
                 draft.view.belongs_to(self.catalog.opened)?;
@@ -98,6 +102,7 @@ impl Writer {
         let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
         let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
+        bounds::check_bytes(&good, &bad)?;
         let held = self
             .stripes
             .lock(good.iter().map(|row| row.entity.prefix()));
@@ -133,6 +138,7 @@ impl Writer {
         }
         for (prefix, group) in &mut groups {
             group.put_latest(prefix, &mut kv_batch);
+            bounds::check_commit(kv_batch.bytes())?;
         }
         self.commit(kv_batch, &bad, &newest)?;
         drop(held);
@@ -298,6 +304,7 @@ impl Writer {
     }
 
     pub(crate) fn check_alive(&self) -> Result<()> {
+        self.owner.check()?;
         self.poison.check()
     }
 }

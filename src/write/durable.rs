@@ -9,6 +9,7 @@
 //! A batch gets its number after it is in the log, and the syncer reads the highest number before it
 //! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await.
 
+use super::owner::Owner;
 use super::receipt::Receipt;
 use crate::error::{Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
@@ -20,6 +21,7 @@ use std::task::{Context, Poll, Waker};
 /// Who has committed what, and how far it is durable.
 #[derive(Default)]
 pub(crate) struct Syncer {
+    owner: Owner,
     state: Mutex<State>,
     wanted_more: Condvar,
     done_more: Condvar,
@@ -127,6 +129,7 @@ impl Syncer {
 
     /// Waits until batches up to `number` are durable.
     pub(crate) fn wait(&self, number: u64) -> Result<()> {
+        self.owner.check()?;
         self.want(number);
         let mut state = self.state.lock();
         loop {
@@ -199,6 +202,9 @@ impl Ticket {
     pub fn try_wait(&self) -> Option<Result<Receipt>> {
         match &self.pending {
             Some((syncer, number)) => {
+                if let Err(error) = syncer.owner.check() {
+                    return Some(Err(error));
+                }
                 let outcome = syncer.state.lock().outcome(*number);
                 outcome.map(|outcome| outcome.map(|()| self.receipt))
             }
@@ -214,6 +220,9 @@ impl Future for Ticket {
         let Some((syncer, number)) = &self.pending else {
             return Poll::Ready(Ok(self.receipt));
         };
+        if let Err(error) = syncer.owner.check() {
+            return Poll::Ready(Err(error));
+        }
         let mut state = syncer.state.lock();
         if let Some(outcome) = state.outcome(*number) {
             return Poll::Ready(outcome.map(|()| self.receipt));

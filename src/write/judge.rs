@@ -219,7 +219,7 @@ pub(super) fn check_size(bytes: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::contract(format!(
-        "the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit"
+        "the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit (ROW_BYTES_MAX)"
     )))
 }
 

@@ -5,9 +5,11 @@
 //! committed as one batch of the database. What makes it durable comes after, and is shared.
 
 mod batch;
+mod bounds;
 mod commit;
 mod durable;
 mod judge;
+mod owner;
 mod quarantine;
 mod receipt;
 mod stripes;
@@ -16,6 +18,7 @@ pub use batch::{RowWriter, WriteBatch};
 pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
+pub(crate) use owner::Owner;
 pub(crate) use quarantine::{Quarantine, entries};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 pub(crate) use stripes::Stripes;

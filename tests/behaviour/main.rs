@@ -6,7 +6,11 @@ mod atomicity;
 mod conformance;
 mod damage;
 mod durability;
+mod features;
+#[cfg(unix)]
+mod fork;
 mod history;
+mod limits;
 mod opening;
 mod sets;
 mod trace;

@@ -11,7 +11,7 @@ use crate::{Code, Finding, Tree};
 
 /// The modules of `src/`, lowest rank first: the architecture in one screen.
 pub const RANKS: &[&[&str]] = &[
-    &["error"],
+    &["error", "limits"],
     &["time", "id", "op", "value", "failpoint"],
     &["schema", "metrics"],
     &["format", "cache"],
