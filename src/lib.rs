@@ -110,6 +110,8 @@ mod schema;
 #[cfg(feature = "store")]
 mod store;
 mod time;
+#[cfg(feature = "store")]
+mod trace;
 mod value;
 #[cfg(feature = "store")]
 mod write;

@@ -3,7 +3,7 @@
 //! [`Type`] is what a contract declares, [`Value`] is a value that somebody owns, [`ValueRef`] is a
 //! value that still lies in the bytes it was read from.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::limits::VECTOR_DIMENSIONS_MAX;
 use crate::time::Timestamp;
 use std::fmt;
@@ -81,6 +81,21 @@ impl fmt::Display for Type {
     }
 }
 
+/// What a misspelt type may have meant. A vector is not among them: it needs its dimension.
+const NAMES: [&str; 11] = [
+    "bool",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "timestamp",
+    "list<i64>",
+    "list<f64>",
+    "list<string>",
+];
+
 impl FromStr for Type {
     type Err = Error;
 
@@ -107,7 +122,8 @@ impl FromStr for Type {
                     Error::invalid(format!(
                         "type {text:?} is none of bool, i32, i64, f32, f64, string, bytes, \
                          timestamp, vector<f32,N> with N from 1 to {VECTOR_DIMENSIONS_MAX}, \
-                         list<i64>, list<f64>, list<string>"
+                         list<i64>, list<f64>, list<string>{}",
+                        did_you_mean(text, NAMES)
                     ))
                 })?)
             }

@@ -10,7 +10,7 @@
 //! | string, bytes | each `00` becomes `00 ff`; ended by `00 01` |
 
 use super::limits::ENTITY_BYTES_MAX;
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::schema::Contract;
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
@@ -56,9 +56,10 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) -> Result<()> {
     if columns.len() != contract.key().len() {
         return Err(Error::contract(format!(
-            "the entity key of view {:?} has {} columns, {} were given",
+            "the entity key of view {:?} has {} columns ({}), {} were given",
             contract.name(),
             contract.key().len(),
+            names(contract),
             columns.len()
         )));
     }
@@ -86,13 +87,18 @@ pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) 
     Ok(())
 }
 
+fn names(contract: &Contract) -> String {
+    let names: Vec<&str> = contract.key().iter().map(|c| c.name.as_str()).collect();
+    names.join(", ")
+}
+
 /// The columns of an encoded entity.
 pub(crate) fn decode(contract: &Contract, mut bytes: &[u8]) -> Result<Vec<Value>> {
     let mut columns = Vec::with_capacity(contract.key().len());
     for column in contract.key() {
         let value = decode_column(column.ty, &mut bytes).ok_or_else(|| {
             Error::corrupt(format!(
-                "a stored entity of view {:?} is damaged at column {:?}",
+                "a stored entity of view {:?} is damaged at column {:?}; {RESTORE}",
                 contract.name(),
                 column.name
             ))
@@ -102,7 +108,7 @@ pub(crate) fn decode(contract: &Contract, mut bytes: &[u8]) -> Result<Vec<Value>
     if !bytes.is_empty() {
         let name = contract.name();
         return Err(Error::corrupt(format!(
-            "a stored entity of view {name:?} is too long"
+            "a stored entity of view {name:?} is too long; {RESTORE}"
         )));
     }
     Ok(columns)

@@ -71,6 +71,24 @@ typed! {
     [String] => ListString, Strings<'a>, Type::ListString, |v| Value::ListString(v.into());
 }
 
+/// The type that a feature is read and written as.
+fn rust_of(ty: Type) -> &'static str {
+    match ty {
+        Type::Bool => "bool",
+        Type::I32 => "i32",
+        Type::I64 => "i64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::String => "str",
+        Type::Bytes => "[u8]",
+        Type::Timestamp => "Timestamp",
+        Type::Vector(_) => "[f32]",
+        Type::ListI64 => "[i64]",
+        Type::ListF64 => "[f64]",
+        Type::ListString => "[String]",
+    }
+}
+
 /// A feature of one view, resolved once and typed: `TypedFeature<f64>`, `TypedFeature<str>`.
 pub struct TypedFeature<T: ?Sized> {
     pub(crate) view: crate::id::ViewId,
@@ -83,10 +101,11 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
         let feature = contract.feature(name)?;
         if !T::fits(feature.ty()) {
             return Err(Error::invalid(format!(
-                "feature {name:?} of view {:?} is a {}; it cannot be handled as a {}",
+                "feature {name:?} of view {:?} is a {}, not a {}; resolve it as a {}",
                 contract.name(),
                 feature.ty(),
-                std::any::type_name::<T>()
+                std::any::type_name::<T>(),
+                rust_of(feature.ty())
             )));
         }
         Ok(TypedFeature {

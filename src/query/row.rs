@@ -151,7 +151,8 @@ impl Row {
         };
         if contract.id() != feature.view {
             return Err(Error::invalid(format!(
-                "the feature belongs to another view than {:?}, whose row this is",
+                "the feature belongs to another view than {:?}, whose row this is; resolve it with \
+                 the view it is used with",
                 contract.name()
             )));
         }

@@ -240,7 +240,7 @@ impl ViewDefinition {
             check_name("key column", &column.name)?;
             if !seen.insert(column.name.as_str()) {
                 return Err(Error::invalid(format!(
-                    "key column {:?} is declared twice",
+                    "key column {:?} is declared twice; leave one out",
                     column.name
                 )));
             }
@@ -249,7 +249,7 @@ impl ViewDefinition {
             check_name("feature", &feature.name)?;
             if !seen.insert(feature.name.as_str()) {
                 return Err(Error::invalid(format!(
-                    "feature {:?} has the name of another feature or key column",
+                    "feature {:?} has the name of another feature or key column; rename one",
                     feature.name
                 )));
             }
@@ -264,7 +264,8 @@ impl ViewDefinition {
                 .any(|f| f.name == birth && f.name != feature.name);
             if !births.insert(birth) || taken {
                 return Err(Error::invalid(format!(
-                    "birth name {birth:?} belongs to two features; names are never reused"
+                    "birth name {birth:?} belongs to two features; names are never reused, so give \
+                     the newer feature a name that none ever had"
                 )));
             }
         }
@@ -314,7 +315,7 @@ impl ViewDefinition {
         }
         if self.time.on_expiry == OnExpiry::Stale && self.time.ttl.is_none() {
             return Err(Error::invalid(
-                "on_expiry = \"stale\" says nothing without a ttl",
+                "on_expiry = \"stale\" says nothing without a ttl; set one, or leave on_expiry out",
             ));
         }
         Ok(())

@@ -25,6 +25,7 @@ use crate::kv::{Family, Kv, Walk};
 use crate::read::{Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
+use crate::trace;
 use crate::value::Value;
 use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
 use parking_lot::Mutex;
@@ -57,6 +58,10 @@ struct Engine {
 }
 
 struct NextView(u32);
+
+const PANICKED: &str = "the thread that syncs panicked, as it does when the store's Clock panics; what \
+                        was not synced may not survive a power cut. Open the store again and write \
+                        again, which is always safe";
 
 impl Store {
     /// Opens the store in a directory.
@@ -97,6 +102,7 @@ impl Store {
     /// [`Incompatible`](ErrorKind::Incompatible) names every difference that stored rows could not
     /// follow.
     pub fn apply(&self, definition: ViewDefinition) -> Result<Change> {
+        let _doing = trace::apply(&definition.namespace, &definition.name);
         let writer = &self.0.writer;
         writer.check_alive()?;
         let mut next = self.0.administration.lock();
@@ -121,6 +127,7 @@ impl Store {
         let written = batch.commit().and_then(|()| self.kv().sync());
         written.inspect_err(|error| writer.fail(error))?;
         next.0 = following;
+        trace::applied(contract.namespace(), contract.name(), contract.version());
         match known {
             Some(state) => state.replace(contract),
             None => drop(self.catalog().insert(contract)),
@@ -182,6 +189,7 @@ impl Store {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn submit(&self, batch: WriteBatch, options: WriteOptions) -> Result<Ticket> {
+        let _doing = trace::write(batch.len());
         self.0.writer.submit(batch, options, self.0.clock.now())
     }
 
@@ -248,7 +256,8 @@ impl Store {
         let contract = view.state.contract();
         if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
             return Err(Error::invalid(format!(
-                "view {:?} keeps its history for ever and can have no floor",
+                "view {:?} keeps its history for ever and can have no floor; load the dump into \
+                 a store whose view keeps a window",
                 view.name()
             )));
         }
@@ -358,9 +367,15 @@ impl Engine {
         self.writer.syncer.stop();
         syncer
             .join()
-            .map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
-        let closed = || (ErrorKind::Closed, "the store was closed".to_string());
+            .map_err(|_| Error::new(ErrorKind::Io, PANICKED))?;
+        let closed = || {
+            (
+                ErrorKind::Closed,
+                "the store was closed by this or another of its handles; open it again".to_string(),
+            )
+        };
         self.writer.poison.set_to(closed);
+        trace::closed(&self.path);
         synced?;
         self.writer.kv.flush()
     }
@@ -384,6 +399,7 @@ impl Drop for Engine {
 
 /// Makes everything in the log durable, after moving the floors that are due; then they are in force.
 fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
+    let _doing = trace::sync();
     // From reading a floor to putting the next in force nobody else may: it would move back.
     let _floors = catalog.floors.lock();
     let mut batch = kv.batch();
@@ -403,8 +419,11 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     failpoint::pass("sync.before_fsync");
     kv.sync()?;
     failpoint::pass("sync.after_fsync");
-    due.into_iter()
-        .for_each(|(view, floor)| view.raise_floor(floor));
+    for (view, floor) in due {
+        view.raise_floor(floor);
+        let contract = view.contract();
+        trace::floor_moved(contract.namespace(), contract.name(), floor.micros());
+    }
     Ok(())
 }
 
@@ -448,7 +467,7 @@ impl Syncing {
             }));
             if ran.is_err() {
                 // A clock of the host's may panic; whoever waits must hear of it.
-                let error = Error::new(ErrorKind::Io, "the syncing thread panicked");
+                let error = Error::new(ErrorKind::Io, PANICKED);
                 self.poison.set(&error);
                 self.syncer.fail(&error);
             }

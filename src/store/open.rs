@@ -14,6 +14,7 @@ use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
+use crate::trace;
 use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -25,6 +26,7 @@ impl Store {
         path: &Path,
         temp: Option<tempfile::TempDir>,
     ) -> Result<Store> {
+        let _doing = trace::open(path);
         // 1. Look, before a byte is changed: a newer format is refused here.
         let found = directory::look(path)?;
         if matches!(found, Found::Nothing) {
@@ -80,6 +82,7 @@ impl Store {
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };
+        trace::opened(path, writer.catalog.all().len());
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
             clock: options.clock,

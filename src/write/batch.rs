@@ -212,7 +212,9 @@ impl<'b> RowWriter<'b> {
         }
         if self.batch.builder.has(id) {
             let name = feature.name().to_string();
-            return self.fail(Error::contract(format!("feature {name:?} is set twice")));
+            return self.fail(Error::contract(format!(
+                "feature {name:?} is set twice; a row says one thing of it"
+            )));
         }
         encode(&mut self.batch.builder, id, value);
         self

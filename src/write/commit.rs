@@ -20,6 +20,7 @@ use crate::op::Op;
 use crate::read::refold;
 use crate::schema::Retention;
 use crate::time::Timestamp;
+use crate::trace;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,7 +48,10 @@ pub(crate) struct Poison(Arc<Mutex<Option<(ErrorKind, String)>>>);
 
 impl Poison {
     pub(crate) fn set(&self, error: &Error) {
-        self.set_to(|| (ErrorKind::Poisoned, error.to_string()));
+        self.set_to(|| {
+            trace::poisoned(&error.to_string());
+            (ErrorKind::Poisoned, error.to_string())
+        });
     }
 
     /// The first reason stays.
@@ -108,6 +112,7 @@ impl Writer {
             .lock(good.iter().map(|row| row.entity.prefix()));
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
+            trace::refused(bad.len(), &bad[0].entry.reason);
             return Err(rejected(&bad, rows));
         }
         let mut receipt = Receipt {
@@ -142,6 +147,10 @@ impl Writer {
         }
         self.commit(kv_batch, &bad, &newest)?;
         drop(held);
+        if let Some(first) = bad.first() {
+            trace::set_aside(bad.len(), &first.entry.reason);
+        }
+        trace::wrote(receipt.outcomes());
         let number = self.syncer.committed();
         let pending = match options.durability {
             Durability::Synced => Some((self.syncer.clone(), number)),
@@ -184,7 +193,8 @@ impl Writer {
                 good.push(row);
             } else {
                 let error = Error::contract(format!(
-                    "{}: its key hashes like another entity's; it cannot be stored in this store",
+                    "{}: its key hashes like that of another entity, which was here first; give it \
+                     another key, or keep it in another store",
                     super::judge::place(&row.view.contract, &row.entity.to_values())
                 ));
                 bad.push(Bad::new(

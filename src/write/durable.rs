@@ -159,7 +159,8 @@ impl State {
         self.stopping.then(|| {
             Err(Error::new(
                 ErrorKind::Closed,
-                "the store was closed before the write was durable",
+                "the store was closed before the write was durable: it may not survive a power cut. \
+                 Open the store and write again, which is always safe",
             ))
         })
     }

@@ -97,6 +97,22 @@ pub struct Receipt {
     pub conflict: u64,
 }
 
+impl Receipt {
+    /// The disjoint counts: all rows, then what became of them.
+    pub(super) fn outcomes(&self) -> [u64; 6] {
+        let Receipt {
+            rows,
+            applied,
+            duplicate,
+            too_late,
+            fenced,
+            quarantined,
+            ..
+        } = *self;
+        [rows, applied, duplicate, too_late, fenced, quarantined]
+    }
+}
+
 impl AddAssign for Receipt {
     fn add_assign(&mut self, other: Receipt) {
         self.rows += other.rows;

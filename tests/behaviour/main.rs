@@ -11,6 +11,7 @@ mod features;
 mod fork;
 mod history;
 mod limits;
+mod names;
 mod opening;
 mod sets;
 mod trace;
