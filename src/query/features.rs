@@ -5,7 +5,7 @@
 
 use super::feature::{Typed, TypedFeature};
 use super::row::{Row, Seen};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::id::{FeatureId, ViewId};
 use crate::law::{Status, Verdict};
 use crate::schema::{Contract, FeatureDefinition, ViewBuilder};
@@ -201,13 +201,17 @@ pub struct TypedFeatures<S> {
 impl<S: Features> TypedFeatures<S> {
     pub(crate) fn new(contract: &Contract) -> Result<Self> {
         let (mut ids, mut wrong, mut unknown) = (Vec::new(), Vec::new(), false);
-        S::fields(&mut |name, field| match contract.feature(name) {
-            Err(error) => {
+        S::fields(&mut |name, field| match contract.find(name) {
+            None => {
                 unknown = true;
-                wrong.push(error.to_string());
+                let names = contract.features().iter().map(|feature| feature.name());
+                wrong.push(format!(
+                    "there is no feature {name:?}{}",
+                    did_you_mean(name, names)
+                ));
             }
-            Ok(feature) if (field.fits)(feature.ty()) => ids.push(feature.id()),
-            Ok(feature) => wrong.push(format!(
+            Some(feature) if (field.fits)(feature.ty()) => ids.push(feature.id()),
+            Some(feature) => wrong.push(format!(
                 "feature {name:?} is a {}, which no {} holds",
                 feature.ty(),
                 field.rust
