@@ -286,7 +286,9 @@ mod tests {
             let name = line.trim_end_matches([',', '{', ' ']);
             name.starts_with(char::is_uppercase).then_some(name)
         });
-        declared.clone().for_each(|name| drop(row(name)));
+        for name in declared.clone() {
+            assert!(row(name).ends_with('|'), "{name}");
+        }
         assert_eq!(declared.count(), all.len());
     }
 

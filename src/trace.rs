@@ -1,24 +1,8 @@
 //! What a store tells a subscriber of `tracing`, in one place: what is done, what went wrong, what was
 //! slow.
 //!
-//! Compiled in by the cargo feature `tracing` and nothing at all without it. No read tells anything,
-//! with or without: a read is shorter than the telling.
-//!
-//! | target `asof` | level | fields | when |
-//! |---|---|---|---|
-//! | span `open` | info | path | a store is being opened |
-//! | span `apply` | info | namespace, view | a view is being applied |
-//! | span `write` | debug | rows | a batch is being judged and committed; the fsync is not in it |
-//! | span `sync` | debug | | the log is being made durable, for all who wait |
-//! | `opened` | info | path, views | |
-//! | `closed` | info | path | the last handle was closed, or dropped |
-//! | `applied` | info | namespace, view, version | the catalog has changed |
-//! | `wrote` | debug | the counts of the receipt | |
-//! | `set aside` | warn | rows, first | bad rows went to the quarantine; `first` is the first reason |
-//! | `refused` | warn | rows, first | a batch was refused because of bad rows |
-//! | `floor moved` | info | namespace, view, floor | a view's floor is in force, microseconds |
-//! | `poisoned` | error | why | the handle takes no writes from now on |
-//! | `slow` | warn | operation, elapsed_ms, expected_ms | an operation took longer than expected |
+//! Compiled in by the cargo feature `tracing` and nothing at all without it. No read tells anything.
+//! The table of spans and events is in [`guide`](crate::guide), where hosts read it.
 
 /// How long an operation may take before it is called slow, in milliseconds. An fsync of a disk that
 /// is well takes a few, one of a disk that is not takes hundreds.

@@ -243,6 +243,31 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 }
 
 /// A value that still lies in the bytes it was read from. Lists are read one element at a time.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("song").key("id", Type::I64).feature("embedding", Type::Vector(2)).feature("tags", Type::ListString).build()?)?;
+/// # let song = store.view("song")?;
+/// # let seven = song.entity([7i64])?;
+/// let (embedding, tags) = (song.feature::<[f32]>("embedding")?, song.feature::<[String]>("tags")?);
+/// let mut batch = WriteBatch::new();
+/// batch.put(&song, &seven, Timestamp::from_secs(0))
+///     .set(&embedding, [0.5, -1.0].as_slice())
+///     .set(&tags, ["jazz".to_string()].as_slice())
+///     .finish()?;
+/// store.write(batch, WriteOptions::buffered())?;
+///
+/// // Read in place: nothing is copied out of the row.
+/// let row = store.get(&song, &seven, Question::latest())?;
+/// let vector = row.get(&embedding)?.expect("it was written");
+/// assert_eq!(vector.iter().map(|x| x * x).sum::<f32>(), 1.25);
+/// assert_eq!(row.get(&tags)?.and_then(|tags| tags.iter().next()), Some("jazz"));
+/// assert_eq!(row.by_name("tags")?.value.map(|v| v.to_value()), Some(Value::ListString(vec!["jazz".into()])));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {

@@ -136,6 +136,21 @@ impl<N: Into<String>> From<(N, Type)> for FeatureDefinition {
 }
 
 /// What time means to a view.
+///
+/// ```
+/// use asof::{MaxSkew, OnExpiry, Retention, Span, Type, ViewDefinition};
+///
+/// let forecast = ViewDefinition::builder("forecast")
+///     .key("origin", Type::String)
+///     .feature("temp", Type::F64)
+///     .ttl(Span::hours(3))
+///     .on_expiry(OnExpiry::Stale) // an old value is shown, and marked
+///     .history(Retention::Window(Span::days(30)))
+///     .max_skew(MaxSkew::Forever) // its event times lie ahead on purpose
+///     .build()?;
+/// assert_eq!(forecast.time().ttl, Some(Span::hours(3)));
+/// # Ok::<(), asof::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimePolicy {
     /// How long a value lives. It belongs to the question: an answer as of `t` shows a value of

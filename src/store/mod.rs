@@ -42,6 +42,38 @@ use std::sync::Arc;
 /// Open a store after a fork, never across one: the child has none of its threads. A write or a
 /// close there fails as [`Forked`](ErrorKind::Forked) instead of waiting for ever, and dropping the
 /// copy leaves the parent's store alone; reads are not looked after, and must not be made.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let directory = tempfile::tempdir().expect("a directory");
+/// # let path = directory.path().join("features");
+/// let store = StoreOptions::new().create_if_missing(true).open(&path)?;
+/// let definition = ViewDefinition::builder("weather")
+///     .key("origin", Type::String)
+///     .feature("temp", Type::F64)
+///     .build()?;
+/// assert_eq!(store.check(&definition)?, Change::Created); // what `apply` would do
+/// store.apply(definition)?;
+/// let names: Vec<String> = store.views().iter().map(|view| view.name().into()).collect();
+/// assert_eq!(names, ["weather"]);
+///
+/// // One owner at a time; whoever comes second is told who that is.
+/// assert_eq!(Store::open(&path).unwrap_err().kind(), ErrorKind::Locked);
+///
+/// // Close it to hear of what a drop could not say. What was acknowledged is there again.
+/// store.close()?;
+/// let store = Store::open(&path)?;
+/// let mut batch = WriteBatch::new();
+/// let weather = store.view("weather")?;
+/// let newark = weather.entity(["EWR"])?;
+/// batch.put(&weather, &newark, store.now()).set_value("temp", 39.02).finish()?;
+/// store.write(batch, WriteOptions::buffered())?;
+/// store.sync()?; // makes all buffered writes durable at once
+/// assert!(store.verify(&mut |_| {})?.is_clean());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Store(Arc<Engine>);
 

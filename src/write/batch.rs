@@ -122,6 +122,31 @@ impl WriteBatch {
 }
 
 /// A row in the making. Nothing is added to the batch before [`finish`](Self::finish).
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let mut batch = WriteBatch::new();
+/// // A whole row: what it leaves out is absent. A part of one: what it leaves out stays.
+/// batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// batch.patch(&weather, &newark, at(7)).set_null(&gust).finish()?;
+/// // A correction of six o'clock, learned at eight; and the end of the row.
+/// batch.put(&weather, &newark, at(6)).recorded_at(at(8)).set(&temp, 39.2).finish()?;
+/// batch.delete(&weather, &newark, at(9)).finish()?;
+/// // What breaks the contract does not get in.
+/// let error = batch.put(&weather, &newark, at(6)).set_value("tmp", 1.0).finish().unwrap_err();
+/// assert!(error.to_string().ends_with("did you mean \"temp\"?"));
+/// assert_eq!(batch.len(), 4);
+/// # store.write(batch, WriteOptions::buffered())?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a row is added to its batch by finish()"]
 pub struct RowWriter<'b> {

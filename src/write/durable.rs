@@ -170,6 +170,28 @@ impl State {
 ///
 /// Waiting, polling and awaiting all tell the same. The ticket is a [`Future`], so that an async host
 /// need not block a thread per fsync; it needs no runtime. Dropping it takes nothing back.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let mut batch = WriteBatch::new();
+/// batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// let ticket = store.submit(batch, WriteOptions::synced())?;
+/// // Visible at once; durable when the ticket says so.
+/// assert_eq!(store.get(&weather, &newark, Question::latest())?.get(&temp)?, Some(39.02));
+/// if let Some(receipt) = ticket.try_wait() {
+///     println!("durable already: {}", receipt?);
+/// }
+/// assert_eq!(ticket.wait()?.applied, 1); // or, in an async fn: ticket.await?
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a submitted write is acknowledged by its ticket"]
 pub struct Ticket {
     receipt: Receipt,

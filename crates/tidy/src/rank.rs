@@ -21,7 +21,7 @@ pub const RANKS: &[&[&str]] = &[
     &["read", "write"],
     &["load", "snapshot"],
     &["store"],
-    &["lib"],
+    &["lib", "guide"],
 ];
 
 const WHY: &str = "imports flow down the ranks in crates/tidy/src/rank.rs";
