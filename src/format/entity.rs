@@ -233,7 +233,7 @@ mod tests {
                 .to_string();
             assert!(error.contains(why), "{error}");
         };
-        refused(&[], "has 5 columns, 0 were given");
+        refused(&[], "has 5 columns (s, b, n, t, f), 0 were given");
         let t = Value::Timestamp(Timestamp::MIN);
         let good = ["a".into(), vec![1u8].into(), 1i32.into(), t, true.into()];
         for (at, column) in ["s", "b", "n", "t", "f"].iter().enumerate() {
