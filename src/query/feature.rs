@@ -18,6 +18,12 @@ use std::marker::PhantomData;
 /// | [`Timestamp`] | `timestamp` |
 /// | `[f32]` | `vector<f32,N>` |
 /// | `[i64]`, `[f64]`, `[String]` | `list<…>` |
+#[diagnostic::on_unimplemented(
+    message = "no feature is read and written as `{Self}`",
+    note = "what a feature holds is named without its owner: str for String, [u8] for Vec<u8>, [f32] \
+            for a vector, [i64], [f64] and [String] for lists; bool, i32, i64, f32, f64 and Timestamp \
+            are what they are"
+)]
 pub trait Typed: sealed::Sealed {
     /// What a read gives: numbers by value, the rest where it lies in the row.
     type Ref<'a>;

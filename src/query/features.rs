@@ -47,6 +47,11 @@ pub trait Features: Sized {
 /// `T` is `bool`, `i32`, `i64`, `f32`, `f64`, `String`, `Vec<u8>` for `bytes`, [`Timestamp`],
 /// `[f32; N]` or `Vec<f32>` for `vector<f32,N>`, `Vec<i64>`, `Vec<f64>` or `Vec<String>` for lists.
 /// A `Vec<f32>` takes any dimension, and so cannot define a feature: `[f32; N]` can.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a struct of features",
+    note = "a field is a bool, i32, i64, f32, f64, String, Vec<u8>, Timestamp, [f32; N], Vec<f32>, \
+            Vec<i64>, Vec<f64> or Vec<String>, or an Option or a Seen of one of these"
+)]
 pub trait Field: sealed::Sealed + Sized {
     #[doc(hidden)]
     type Typed: Typed + ?Sized;

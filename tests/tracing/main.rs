@@ -120,7 +120,9 @@ fn what_a_store_does_is_told_in_order_and_reads_are_silent() {
 
     for question in [Question::latest(), Question::as_of(ten).known_at(ten)] {
         store.get(&view, &newark, question).unwrap();
-        store.get_many(&view, std::slice::from_ref(&newark), question).unwrap();
+        store
+            .get_many(&view, std::slice::from_ref(&newark), question)
+            .unwrap();
         store.explain(&view, &newark, question).unwrap();
         assert_eq!(store.scan(&view, question).unwrap().count(), 1);
     }
