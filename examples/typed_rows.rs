@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     let view = store.view("weather")?;
     let fields = view.features::<Weather>()?;
     let newark = view.entity(["EWR"])?;
-    let at = |hour: i64| Timestamp::from_secs(1_357_020_000 + 3_600 * hour);
+    let at = |hour: i64| Timestamp::from_secs(1_356_998_400 + 3_600 * hour);
 
     // A put of a struct: what is none is left out, which is absent and not null.
     let mut batch = WriteBatch::new();
