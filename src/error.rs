@@ -10,6 +10,31 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What happened, in words a program can act on.
 ///
+/// | kind | what to do | retryable | exit |
+/// |---|---|---|---|
+/// | `InvalidArgument` | fix the request | no | 1 |
+/// | `ContractViolation` | fix the row, or define what it needs | no | 1 |
+/// | `TooFarAhead` | fix the producer's clock, or say `max_skew = "forever"` | no | 1 |
+/// | `NotFound` | take the name that the text offers | no | 3 |
+/// | `Incompatible` | define a new view | no | 5 |
+/// | `BeyondHistory` | ask as of the floor or later | no | 5 |
+/// | `NotFresh` | ask again later; look after the pipeline | yes | 5 |
+/// | `NoValue` | treat the entity as unknown, or read an `Option` or a `Seen` | no | 1 |
+/// | `Rejected` | fix the rows that the text names, or set them aside | no | 5 |
+/// | `QuarantineFull` | replay or drop entries, then write again | yes | 5 |
+/// | `Locked` | wait for the owner to close | yes | 6 |
+/// | `Corrupt` | restore; `verify` tells the extent | no | 4 |
+/// | `UnsupportedFormat` | open it with a newer build | no | 5 |
+/// | `Io` | reopen; after a write, write again | no | 1 |
+/// | `StorageFull` | make room, reopen, write again | yes | 1 |
+/// | `Poisoned` | reopen and write again | no | 1 |
+/// | `Closed` | reopen | no | 1 |
+/// | `Forked` | open a store in the process that uses it | no | 1 |
+///
+/// *Retryable* is what [`Error::is_retryable`] says: the same call may succeed later although nobody
+/// changed the request. *Exit* is the code with which the command line ends (2, where the request was
+/// made of arguments that cannot be meant).
+///
 /// ```
 /// use asof::{ErrorKind, Timestamp};
 /// let error = Timestamp::parse("yesterday").unwrap_err();
@@ -42,6 +67,9 @@ pub enum ErrorKind {
         /// never reported.
         complete_through: Option<i64>,
     },
+    /// A feature that must have a value has none: it is null, absent, expired or deleted, as the text
+    /// says. Read it as an `Option` or a `Seen`, or treat the entity as unknown.
+    NoValue,
     /// A batch with bad rows was refused as a whole. Nothing of it was written.
     Rejected,
     /// The quarantine is full, so a batch with bad rows was refused. Replay or drop entries.
@@ -61,6 +89,9 @@ pub enum ErrorKind {
     Poisoned,
     /// The store was closed.
     Closed,
+    /// The store was opened before a fork, and this is the child. Nothing was done; open a store in
+    /// the process that uses it.
+    Forked,
 }
 
 /// Why a call failed: a [kind](ErrorKind) for programs, a text for people, a source for the curious.
@@ -155,6 +186,10 @@ impl std::error::Error for Error {
     }
 }
 
+/// What to do about stored bytes that are not what was written.
+pub(crate) const RESTORE: &str =
+    "restore the store, or run `asof verify` to see how much is damaged";
+
 /// The candidate nearest to `name` by edit distance, when one is near enough to be meant.
 pub(crate) fn nearest<'a>(
     name: &str,
@@ -200,6 +235,61 @@ mod tests {
     fn an_error_is_one_word_wide() {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn every_kind_has_its_row_in_the_table_and_is_as_retryable_as_that_says() {
+        // Who is hurt: whoever writes a retry loop from the table.
+        let all = [
+            ErrorKind::InvalidArgument,
+            ErrorKind::ContractViolation,
+            ErrorKind::TooFarAhead,
+            ErrorKind::NotFound,
+            ErrorKind::Incompatible,
+            ErrorKind::BeyondHistory { floor: 0 },
+            ErrorKind::NotFresh {
+                complete_through: None,
+            },
+            ErrorKind::NoValue,
+            ErrorKind::Rejected,
+            ErrorKind::QuarantineFull,
+            ErrorKind::Locked,
+            ErrorKind::Corrupt,
+            ErrorKind::UnsupportedFormat,
+            ErrorKind::Io,
+            ErrorKind::StorageFull,
+            ErrorKind::Poisoned,
+            ErrorKind::Closed,
+            ErrorKind::Forked,
+        ];
+        let here = include_str!("error.rs");
+        let row = |name: &str| {
+            let begins = format!("/// | `{name}` |");
+            let row = here.lines().find(|line| line.starts_with(&begins));
+            row.unwrap_or_else(|| panic!("the table has no row of {name}"))
+        };
+        for kind in all {
+            let shown = format!("{kind:?}");
+            let name = shown.split(' ').next().unwrap_or_default();
+            let says = row(name).split('|').nth(3).map(str::trim);
+            let is = match Error::new(kind, "").is_retryable() {
+                true => "yes",
+                false => "no",
+            };
+            assert_eq!(says, Some(is), "{name}");
+        }
+        // A kind that was added to the enum and forgotten above.
+        let (_, body) = here.split_once("pub enum ErrorKind {").expect("it is here");
+        let (body, _) = body.split_once("\n}").expect("it ends");
+        let declared = body.lines().filter_map(|line| {
+            let line = line.strip_prefix("    ")?;
+            let name = line.trim_end_matches([',', '{', ' ']);
+            name.starts_with(char::is_uppercase).then_some(name)
+        });
+        for name in declared.clone() {
+            assert!(row(name).ends_with('|'), "{name}");
+        }
+        assert_eq!(declared.count(), all.len());
     }
 
     #[test]

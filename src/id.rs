@@ -4,10 +4,9 @@
 //! old bytes can never be taken for something new.
 
 use crate::error::{Error, Result};
+pub use crate::limits::NAME_BYTES_MAX;
+use crate::limits::SOURCE_BYTES_MAX;
 use std::fmt;
-
-/// The longest name, in bytes.
-pub const NAME_BYTES_MAX: usize = 63;
 
 /// The namespace of a view that names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -27,12 +26,9 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     }
     Err(Error::invalid(format!(
         "{what} {name:?} is not a name: a name is a lowercase letter, then at most 62 lowercase \
-         letters, digits and single underscores"
+         letters, digits and single underscores (NAME_BYTES_MAX is {NAME_BYTES_MAX})"
     )))
 }
-
-/// The longest name of a source or of a partition, in bytes.
-pub(crate) const SOURCE_BYTES_MAX: usize = 255;
 
 /// Checks the name of a source or a partition: letters, digits, `.`, `_` and `-`. Logs are named by
 /// others, so more is allowed than in a name of ours, but nothing that a path or a file would need

@@ -76,12 +76,19 @@
 //!
 //! **Time comes in through a [`Clock`]**, so tests and replays say what time it is.
 //!
+//! **A struct may be a row.** [`features!`] makes a plain struct the features of a view: resolved once,
+//! read from a [`Row`], written as a put or a patch.
+//!
+//! **Errors say what to do.** [`ErrorKind`] has a table of it; [`limits`] has one of how large things
+//! may be. [`guide`] is about threads, forks and platforms.
+//!
 //! # Features of the crate
 //!
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
 //! | `text` | yes | view files in TOML, events as JSON lines |
+//! | `tracing` | no | spans and events of writes, syncs and what goes wrong, for the subscriber of the host |
 
 #![cfg_attr(
     not(feature = "store"),
@@ -101,11 +108,14 @@ mod error;
 #[doc(hidden)]
 pub mod failpoint;
 mod format;
+#[cfg(feature = "store")]
+pub mod guide;
 mod id;
 mod interchange;
 #[cfg(feature = "store")]
 mod kv;
 mod law;
+pub mod limits;
 mod op;
 mod query;
 #[cfg(feature = "store")]
@@ -114,6 +124,8 @@ mod schema;
 #[cfg(feature = "store")]
 mod store;
 mod time;
+#[cfg(feature = "store")]
+mod trace;
 mod value;
 #[cfg(feature = "store")]
 mod write;
@@ -127,8 +139,11 @@ pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
 pub use query::{
-    ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version,
+    ExplainedVersion, Features, Field, HistoryRange, Question, Row, Seen, Typed, TypedFeature,
+    TypedFeatures, Version,
 };
+#[doc(hidden)]
+pub use query::{FieldReader, FieldType, FieldWriter, field_name};
 #[cfg(feature = "store")]
 pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{

@@ -3,13 +3,11 @@
 //! [`Type`] is what a contract declares, [`Value`] is a value that somebody owns, [`ValueRef`] is a
 //! value that still lies in the bytes it was read from.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
+use crate::limits::VECTOR_DIMENSIONS_MAX;
 use crate::time::Timestamp;
 use std::fmt;
 use std::str::FromStr;
-
-/// The most elements a `vector<f32,N>` may declare.
-pub(crate) const VECTOR_DIMENSIONS_MAX: u32 = 65_536;
 
 /// The type of a feature or a key column.
 ///
@@ -83,6 +81,21 @@ impl fmt::Display for Type {
     }
 }
 
+/// What a misspelt type may have meant. A vector is not among them: it needs its dimension.
+const NAMES: [&str; 11] = [
+    "bool",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "timestamp",
+    "list<i64>",
+    "list<f64>",
+    "list<string>",
+];
+
 impl FromStr for Type {
     type Err = Error;
 
@@ -109,7 +122,8 @@ impl FromStr for Type {
                     Error::invalid(format!(
                         "type {text:?} is none of bool, i32, i64, f32, f64, string, bytes, \
                          timestamp, vector<f32,N> with N from 1 to {VECTOR_DIMENSIONS_MAX}, \
-                         list<i64>, list<f64>, list<string>"
+                         list<i64>, list<f64>, list<string>{}",
+                        did_you_mean(text, NAMES)
                     ))
                 })?)
             }
@@ -229,6 +243,31 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 }
 
 /// A value that still lies in the bytes it was read from. Lists are read one element at a time.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("song").key("id", Type::I64).feature("embedding", Type::Vector(2)).feature("tags", Type::ListString).build()?)?;
+/// # let song = store.view("song")?;
+/// # let seven = song.entity([7i64])?;
+/// let (embedding, tags) = (song.feature::<[f32]>("embedding")?, song.feature::<[String]>("tags")?);
+/// let mut batch = WriteBatch::new();
+/// batch.put(&song, &seven, Timestamp::from_secs(0))
+///     .set(&embedding, [0.5, -1.0].as_slice())
+///     .set(&tags, ["jazz".to_string()].as_slice())
+///     .finish()?;
+/// store.write(batch, WriteOptions::buffered())?;
+///
+/// // Read in place: nothing is copied out of the row.
+/// let row = store.get(&song, &seven, Question::latest())?;
+/// let vector = row.get(&embedding)?.expect("it was written");
+/// assert_eq!(vector.iter().map(|x| x * x).sum::<f32>(), 1.25);
+/// assert_eq!(row.get(&tags)?.and_then(|tags| tags.iter().next()), Some("jazz"));
+/// assert_eq!(row.by_name("tags")?.value.map(|v| v.to_value()), Some(Value::ListString(vec!["jazz".into()])));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {

@@ -179,6 +179,12 @@ impl Catalog {
             .map(|(_, n)| n.as_str());
         let hint = match views.keys().find(|(_, other)| other == name) {
             Some((space, _)) => format!("; namespace {space:?} has one"),
+            None if views.is_empty() => "; the store has no views yet, apply one first".into(),
+            None if views.keys().all(|(space, _)| space != namespace) => {
+                let spaces = views.keys().map(|(space, _)| space.as_str());
+                let near = did_you_mean(namespace, spaces);
+                format!("; no view was ever applied in that namespace{near}")
+            }
             None => did_you_mean(name, here),
         };
         let place = match namespace {

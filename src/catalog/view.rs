@@ -3,7 +3,7 @@
 use super::entity::Entity;
 use super::state::{Opened, ViewState};
 use crate::error::{Error, Result};
-use crate::query::{Typed, TypedFeature};
+use crate::query::{Features, Typed, TypedFeature, TypedFeatures};
 use crate::schema::Contract;
 use crate::value::Value;
 use std::fmt;
@@ -13,6 +13,25 @@ use std::sync::Arc;
 ///
 /// It shows the contract as it was when the handle was made. A handle made before a re-definition
 /// goes on to work; ask the store again to see features added since.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// assert_eq!((weather.namespace(), weather.name()), ("default", "weather"));
+/// assert_eq!(weather.contract().feature("temp")?.ty(), Type::F64);
+/// assert_eq!(weather.entity(["EWR"])?, newark);
+/// // A wrong name or type is an error here, not a null later.
+/// assert_eq!(weather.feature::<f64>("tmp").unwrap_err().kind(), ErrorKind::NotFound);
+/// assert_eq!(weather.feature::<i64>("temp").unwrap_err().kind(), ErrorKind::InvalidArgument);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct View {
     pub(crate) contract: Arc<Contract>,
@@ -59,6 +78,15 @@ impl View {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) says which type it has instead.
     pub fn feature<T: Typed + ?Sized>(&self, name: &str) -> Result<TypedFeature<T>> {
         TypedFeature::new(&self.contract, name)
+    }
+
+    /// All features that a struct has as fields, checked against their types.
+    ///
+    /// # Errors
+    /// One error names every field that does not fit: [`NotFound`](crate::ErrorKind::NotFound) offers
+    /// the nearest names; [`InvalidArgument`](crate::ErrorKind::InvalidArgument) where only types differ.
+    pub fn features<S: Features>(&self) -> Result<TypedFeatures<S>> {
+        TypedFeatures::new(&self.contract)
     }
 
     /// Refuses the view in any store but the one that it was taken from.

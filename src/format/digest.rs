@@ -24,7 +24,7 @@
 
 use super::key::Stamp;
 use super::row::{Body, Slot};
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::id::Hex;
 use crate::schema::Contract;
 use crate::value::ValueRef;
@@ -65,7 +65,8 @@ pub(crate) fn content(contract: &Contract, body: &Body<'_>) -> Result<ContentDig
     }
     if spoken != body.len() {
         return Err(Error::corrupt(format!(
-            "a version of view {:?} holds {} features, its contract of schema version {} knows {spoken} of them",
+            "a version of view {:?} holds {} features, its contract of schema version {} knows \
+             {spoken} of them; {RESTORE}",
             contract.name(),
             body.len(),
             contract.version()

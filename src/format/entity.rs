@@ -10,7 +10,7 @@
 //! | string, bytes | each `00` becomes `00 ff`; ended by `00 01` |
 
 use super::limits::ENTITY_BYTES_MAX;
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::schema::Contract;
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
@@ -56,9 +56,10 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) -> Result<()> {
     if columns.len() != contract.key().len() {
         return Err(Error::contract(format!(
-            "the entity key of view {:?} has {} columns, {} were given",
+            "the entity key of view {:?} has {} columns ({}), {} were given",
             contract.name(),
             contract.key().len(),
+            names(contract),
             columns.len()
         )));
     }
@@ -78,11 +79,17 @@ pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) 
     let length = out.len() - from;
     if length > ENTITY_BYTES_MAX {
         return Err(Error::contract(format!(
-            "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit",
+            "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit \
+             (ENTITY_BYTES_MAX)",
             contract.name()
         )));
     }
     Ok(())
+}
+
+fn names(contract: &Contract) -> String {
+    let names: Vec<&str> = contract.key().iter().map(|c| c.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// The columns of an encoded entity.
@@ -91,7 +98,7 @@ pub(crate) fn decode(contract: &Contract, mut bytes: &[u8]) -> Result<Vec<Value>
     for column in contract.key() {
         let value = decode_column(column.ty, &mut bytes).ok_or_else(|| {
             Error::corrupt(format!(
-                "a stored entity of view {:?} is damaged at column {:?}",
+                "a stored entity of view {:?} is damaged at column {:?}; {RESTORE}",
                 contract.name(),
                 column.name
             ))
@@ -101,7 +108,7 @@ pub(crate) fn decode(contract: &Contract, mut bytes: &[u8]) -> Result<Vec<Value>
     if !bytes.is_empty() {
         let name = contract.name();
         return Err(Error::corrupt(format!(
-            "a stored entity of view {name:?} is too long"
+            "a stored entity of view {name:?} is too long; {RESTORE}"
         )));
     }
     Ok(columns)
@@ -226,7 +233,7 @@ mod tests {
                 .to_string();
             assert!(error.contains(why), "{error}");
         };
-        refused(&[], "has 5 columns, 0 were given");
+        refused(&[], "has 5 columns (s, b, n, t, f), 0 were given");
         let t = Value::Timestamp(Timestamp::MIN);
         let good = ["a".into(), vec![1u8].into(), 1i32.into(), t, true.into()];
         for (at, column) in ["s", "b", "n", "t", "f"].iter().enumerate() {

@@ -17,7 +17,7 @@
 
 use super::digest::ContentDigest;
 use super::entity::{ascending, from_ascending};
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::id::{Hex, ViewId};
 use crate::op::Op;
 use crate::time::Timestamp;
@@ -127,7 +127,7 @@ fn from_descending(bytes: [u8; 8]) -> Timestamp {
 }
 
 fn damaged(key: &[u8]) -> Error {
-    Error::corrupt(format!("{} is not a key of a version", Hex(key)))
+    Error::corrupt(format!("{} is not a key of a version; {RESTORE}", Hex(key)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,4 @@
-//! How large things may be. Each limit is checked where something enters, and again where bytes are
-//! read.
+//! How large what is stored may be. Each limit is checked where something enters, and again where
+//! bytes are read.
 
-/// The longest encoded entity key, in bytes.
-pub(crate) const ENTITY_BYTES_MAX: usize = 1_024;
-/// The longest encoded version, in bytes: its header, entity, features and checksum.
-pub(crate) const ROW_BYTES_MAX: usize = 1 << 20;
+pub(crate) use crate::limits::{ENTITY_BYTES_MAX, ROW_BYTES_MAX};

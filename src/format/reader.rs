@@ -1,6 +1,6 @@
 //! Takes bytes apart from the front. A length is checked before it is believed.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 
 /// What is left of some bytes, and what they are called in a message.
 pub(crate) struct Reader<'a> {
@@ -14,7 +14,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn corrupt(&self, why: impl std::fmt::Display) -> Error {
-        Error::corrupt(format!("{} is damaged: {why}", self.what))
+        Error::corrupt(format!("{} is damaged: {why}; {RESTORE}", self.what))
     }
 
     pub(crate) fn bytes(&mut self, n: usize) -> Result<&'a [u8]> {

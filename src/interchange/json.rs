@@ -7,6 +7,7 @@ use super::literal::{self, found};
 use super::members::Members;
 use crate::error::{Error, Result, did_you_mean};
 use crate::id::DEFAULT_NAMESPACE;
+use crate::limits::EVENT_BYTES_MAX;
 use crate::op::Op;
 use crate::schema::{Contract, Feature, KeyColumn};
 use crate::time::Timestamp;
@@ -46,6 +47,7 @@ impl<'a> JsonLine<'a> {
         if members.get("definition").is_some() {
             return ViewLine::of(&members).map(|view| JsonLine::View(Box::new(view)));
         }
+        check_length(line)?;
         JsonEvent::of(&members).map(JsonLine::Event)
     }
 }
@@ -77,8 +79,10 @@ impl<'a> JsonEvent<'a> {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not JSON, a field that is
-    /// unknown, missing, wrong or there twice.
+    /// unknown, missing, wrong or there twice, and a line of more than
+    /// [`EVENT_BYTES_MAX`](crate::limits::EVENT_BYTES_MAX) bytes.
     pub fn parse(line: &'a [u8]) -> Result<Self> {
+        check_length(line)?;
         Self::of(&Members::read("the event", utf8(line)?)?)
     }
 
@@ -256,6 +260,18 @@ pub(super) fn key(entity: &Members<'_>, columns: &[KeyColumn]) -> Result<Vec<Val
 fn unknown_feature(contract: &Contract, name: &str) -> Error {
     let near = did_you_mean(name, contract.features().iter().map(Feature::name));
     Error::contract(format!("there is no feature {name:?}{near}"))
+}
+
+/// Bounds events, and only these: the line of a view carries as many fences as there are.
+fn check_length(line: &[u8]) -> Result<()> {
+    if line.len() <= EVENT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the event takes {} bytes of text, at most {EVENT_BYTES_MAX} (EVENT_BYTES_MAX) are read; no \
+         row that fits into a store is that long",
+        line.len()
+    )))
 }
 
 fn utf8(line: &[u8]) -> Result<&str> {

@@ -12,6 +12,41 @@ use crate::value::{Value, ValueRef};
 /// ```text
 /// {"view":"weather","entity":{"origin":"EWR"},"event_time":0,"recorded_at":0,"op":"put","features":{"temp":39.02}}
 /// ```
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// # let mut batch = WriteBatch::new();
+/// # batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// # batch.patch(&weather, &newark, at(7)).set(&gust, 24.2).finish()?;
+/// # store.write(batch, WriteOptions::buffered())?;
+///
+/// // Every version as a line, and every line as an event again.
+/// let mut line = String::new();
+/// for version in store.versions(&weather)? {
+///     let (entity, version) = version?;
+///     let event = EventLine {
+///         contract: weather.contract(),
+///         entity: &entity.to_values(),
+///         event_time: version.event_time(),
+///         recorded_at: version.recorded_at(),
+///         op: version.op(),
+///         base: false,
+///     };
+///     line.clear();
+///     event.write_dump(&mut line, version.features().filter_map(|feature| feature.ok()));
+///     let again = JsonEvent::parse(line.as_bytes())?.resolve(weather.contract())?;
+///     assert_eq!((again.op, again.event_time), (version.op(), version.event_time()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct EventLine<'a> {
     /// The contract of its view.

@@ -25,6 +25,29 @@ pub struct RecordOptions {
 
 /// The columns of a table as one view reads them.
 /// It takes cells, not a file: quoting is the business of whoever reads the file.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let options = RecordOptions { event_time: "hour".into(), ..RecordOptions::default() };
+/// let header = ["origin", "hour", "temp", "remark"];
+/// let reader = RecordReader::new(weather.contract(), &header, &options)?;
+/// assert_eq!(reader.ignored(), ["remark"]);
+/// let mut raw = String::new(); // the same as an event line, for the quarantine
+/// let event = reader.read(&[b"EWR", b"2013-01-01T06:00:00Z", b"39.02", b"fog"], &mut raw)?;
+/// assert_eq!(event.features, [("temp".to_string(), Value::F64(39.02))]);
+/// let mut batch = WriteBatch::new();
+/// batch.push(event, raw, None);
+/// assert_eq!(store.write(batch, WriteOptions::buffered())?.applied, 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct RecordReader<'a> {
     contract: &'a Contract,

@@ -46,6 +46,11 @@ impl KvBatch<'_> {
             .delete_range_cf(self.kv.family(family), first, &end);
     }
 
+    /// How large it is by now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }

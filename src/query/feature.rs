@@ -18,6 +18,12 @@ use std::marker::PhantomData;
 /// | [`Timestamp`] | `timestamp` |
 /// | `[f32]` | `vector<f32,N>` |
 /// | `[i64]`, `[f64]`, `[String]` | `list<…>` |
+#[diagnostic::on_unimplemented(
+    message = "no feature is read and written as `{Self}`",
+    note = "what a feature holds is named without its owner: str for String, [u8] for Vec<u8>, [f32] \
+            for a vector, [i64], [f64] and [String] for lists; bool, i32, i64, f32, f64 and Timestamp \
+            are what they are"
+)]
 pub trait Typed: sealed::Sealed {
     /// What a read gives: numbers by value, the rest where it lies in the row.
     type Ref<'a>;
@@ -71,6 +77,24 @@ typed! {
     [String] => ListString, Strings<'a>, Type::ListString, |v| Value::ListString(v.into());
 }
 
+/// The type that a feature is read and written as.
+fn rust_of(ty: Type) -> &'static str {
+    match ty {
+        Type::Bool => "bool",
+        Type::I32 => "i32",
+        Type::I64 => "i64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::String => "str",
+        Type::Bytes => "[u8]",
+        Type::Timestamp => "Timestamp",
+        Type::Vector(_) => "[f32]",
+        Type::ListI64 => "[i64]",
+        Type::ListF64 => "[f64]",
+        Type::ListString => "[String]",
+    }
+}
+
 /// A feature of one view, resolved once and typed: `TypedFeature<f64>`, `TypedFeature<str>`.
 pub struct TypedFeature<T: ?Sized> {
     pub(crate) view: crate::id::ViewId,
@@ -83,10 +107,11 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
         let feature = contract.feature(name)?;
         if !T::fits(feature.ty()) {
             return Err(Error::invalid(format!(
-                "feature {name:?} of view {:?} is a {}; it cannot be handled as a {}",
+                "feature {name:?} of view {:?} is a {}, not a {}; resolve it as a {}",
                 contract.name(),
                 feature.ty(),
-                std::any::type_name::<T>()
+                std::any::type_name::<T>(),
+                rust_of(feature.ty())
             )));
         }
         Ok(TypedFeature {
@@ -94,6 +119,17 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
             id: feature.id(),
             typed: PhantomData,
         })
+    }
+}
+
+impl<T: ?Sized> TypedFeature<T> {
+    /// A feature that was resolved before.
+    pub(super) fn of(view: crate::id::ViewId, id: FeatureId) -> Self {
+        TypedFeature {
+            view,
+            id,
+            typed: PhantomData,
+        }
     }
 }
 

@@ -56,6 +56,28 @@ impl Question {
 }
 
 /// Which versions of an entity to list. By default all of them, oldest first.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// # let mut batch = WriteBatch::new();
+/// # batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// # batch.patch(&weather, &newark, at(7)).set(&gust, 24.2).finish()?;
+/// # store.write(batch, WriteOptions::buffered())?;
+///
+/// let newest = HistoryRange { reverse: true, limit: Some(1), ..HistoryRange::default() };
+/// let version = store.history(&weather, &newark, newest)?.next().expect("two were written")?;
+/// assert_eq!((version.op(), version.event_time()), (Op::Patch, at(7)));
+/// assert_eq!(version.features().count(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistoryRange {
     /// Event times from here on, inclusive. Without it the list begins with the base rows at the

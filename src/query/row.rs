@@ -12,6 +12,34 @@ use std::sync::Arc;
 /// once it has grown to the size of its rows, a read into it allocates nothing.
 ///
 /// Features are read in place, one at a time, without decoding the others.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// # let mut batch = WriteBatch::new();
+/// # batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// # batch.patch(&weather, &newark, at(7)).set(&gust, 24.2).finish()?;
+/// # store.write(batch, WriteOptions::buffered())?;
+///
+/// let row = store.get(&weather, &newark, Question::latest())?;
+/// assert_eq!(row.get(&temp)?, Some(39.02));
+/// let seen = row.see(&gust)?;
+/// assert_eq!((seen.status, seen.event_time), (Status::Present, Some(at(7))));
+///
+/// // By name, where the names come from outside; and all of them.
+/// assert_eq!(row.by_name("gust")?.status, Status::Present);
+/// for (feature, answer) in row.iter() {
+///     println!("{}: {}", feature.name(), answer?.status.name());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Row {
     contract: Option<Arc<Contract>>,
@@ -81,6 +109,10 @@ impl Row {
         }
     }
 
+    pub(super) fn view_name(&self) -> Option<&str> {
+        self.contract.as_ref().map(|contract| contract.name())
+    }
+
     /// What is known of the entity as a whole.
     pub fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Never)
@@ -147,7 +179,8 @@ impl Row {
         };
         if contract.id() != feature.view {
             return Err(Error::invalid(format!(
-                "the feature belongs to another view than {:?}, whose row this is",
+                "the feature belongs to another view than {:?}, whose row this is; resolve it with \
+                 the view it is used with",
                 contract.name()
             )));
         }

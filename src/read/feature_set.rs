@@ -85,7 +85,7 @@ impl SetRow {
     ) -> Result<Seen<T::Ref<'_>>> {
         let row = self.rows.get(place).ok_or_else(|| {
             Error::invalid(format!(
-                "the feature set has {} views, no view {place}",
+                "the feature set has {} views, counted from 0, and so no view {place}",
                 self.rows.len()
             ))
         })?;

@@ -37,6 +37,46 @@ pub(crate) mod sealed {
 ///
 /// Every read that touches more than one row has one snapshot, whoever is asked. Ask a
 /// [`Snapshot`](crate::Snapshot) when several reads must see the same state and the same `now`.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// # let mut batch = WriteBatch::new();
+/// # batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// # batch.patch(&weather, &newark, at(7)).set(&gust, 24.2).finish()?;
+/// # store.write(batch, WriteOptions::buffered())?;
+///
+/// // One entity, into a row that is used again; many; and all of which anything is known.
+/// let mut row = Row::new();
+/// assert_eq!(store.get_into(&weather, &newark, Question::latest(), &mut row)?, Verdict::Found);
+/// let both = [newark.clone(), weather.entity(["JFK"])?];
+/// let rows = store.get_many(&weather, &both, Question::latest())?;
+/// assert_eq!(rows[1].verdict(), Verdict::Never);
+/// for found in store.scan(&weather, Question::as_of(at(6)))? {
+///     let (entity, row) = found?;
+///     assert_eq!((entity, row.get(&temp)?), (newark.clone(), Some(39.02)));
+/// }
+///
+/// // Versions as they were written, of one entity or of all; and one line that says which set it is.
+/// assert_eq!(store.history(&weather, &newark, HistoryRange::default())?.count(), 2);
+/// assert_eq!(store.versions(&weather)?.count(), 2);
+/// assert_eq!(store.digest(&weather)?, store.snapshot().digest(&weather)?);
+///
+/// // Why the answer is what it is.
+/// let why = store.explain(&weather, &newark, Question::latest())?;
+/// assert_eq!(why[0].rule, "patch; decides gust");
+///
+/// // The view keeps everything, so any time may be asked.
+/// assert_eq!((store.floor(&weather), store.horizon(&weather)), (None, None));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Read: sealed::Source {
     /// The present, by the store's clock; the moment a snapshot was taken, of a snapshot.
     fn now(&self) -> Timestamp {

@@ -2,16 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::id::{DEFAULT_NAMESPACE, check_name, check_source};
+use crate::limits::{FEATURES_MAX, KEY_COLUMNS_MAX, SOURCES_MAX, VECTOR_DIMENSIONS_MAX};
 use crate::time::Span;
 use crate::value::Type;
 use std::collections::HashSet;
 
-/// The most features a view may declare.
-pub(super) const FEATURES_MAX: usize = 4_096;
-/// The most columns an entity key may have.
-pub(super) const KEY_COLUMNS_MAX: usize = 16;
-/// The most sources a view may name.
-const SOURCES_MAX: usize = 255;
 /// The `max_skew` of a view that names none.
 pub(super) const MAX_SKEW_DEFAULT: Span = Span::minutes(10);
 
@@ -143,6 +138,21 @@ impl<N: Into<String>> From<(N, Type)> for FeatureDefinition {
 }
 
 /// What time means to a view.
+///
+/// ```
+/// use asof::{MaxSkew, OnExpiry, Retention, Span, Type, ViewDefinition};
+///
+/// let forecast = ViewDefinition::builder("forecast")
+///     .key("origin", Type::String)
+///     .feature("temp", Type::F64)
+///     .ttl(Span::hours(3))
+///     .on_expiry(OnExpiry::Stale) // an old value is shown, and marked
+///     .history(Retention::Window(Span::days(30)))
+///     .max_skew(MaxSkew::Forever) // its event times lie ahead on purpose
+///     .build()?;
+/// assert_eq!(forecast.time().ttl, Some(Span::hours(3)));
+/// # Ok::<(), asof::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimePolicy {
     /// How long a value lives. It belongs to the question: an answer as of `t` shows a value of
@@ -255,7 +265,7 @@ impl ViewDefinition {
             check_name("key column", &column.name)?;
             if !seen.insert(column.name.as_str()) {
                 return Err(Error::invalid(format!(
-                    "key column {:?} is declared twice",
+                    "key column {:?} is declared twice; leave one out",
                     column.name
                 )));
             }
@@ -264,7 +274,7 @@ impl ViewDefinition {
             check_name("feature", &feature.name)?;
             if !seen.insert(feature.name.as_str()) {
                 return Err(Error::invalid(format!(
-                    "feature {:?} has the name of another feature or key column",
+                    "feature {:?} has the name of another feature or key column; rename one",
                     feature.name
                 )));
             }
@@ -279,7 +289,8 @@ impl ViewDefinition {
                 .any(|f| f.name == birth && f.name != feature.name);
             if !births.insert(birth) || taken {
                 return Err(Error::invalid(format!(
-                    "birth name {birth:?} belongs to two features; names are never reused"
+                    "birth name {birth:?} belongs to two features; names are never reused, so give \
+                     the newer feature a name that none ever had"
                 )));
             }
         }
@@ -309,13 +320,14 @@ impl ViewDefinition {
         let columns = self.key.len();
         if columns == 0 || columns > KEY_COLUMNS_MAX {
             return Err(Error::invalid(format!(
-                "an entity key has 1 to {KEY_COLUMNS_MAX} columns, this one has {columns}"
+                "an entity key has 1 to {KEY_COLUMNS_MAX} columns (KEY_COLUMNS_MAX), this one has \
+                 {columns}"
             )));
         }
         let features = self.features.len();
         if features == 0 || features > FEATURES_MAX {
             return Err(Error::invalid(format!(
-                "a view has 1 to {FEATURES_MAX} features, this one has {features}"
+                "a view has 1 to {FEATURES_MAX} features (FEATURES_MAX), this one has {features}"
             )));
         }
         for column in &self.key {
@@ -328,6 +340,16 @@ impl ViewDefinition {
             }
         }
         for feature in &self.features {
+            if let Type::Vector(n) = feature.ty
+                && !(1..=VECTOR_DIMENSIONS_MAX).contains(&n)
+            {
+                return Err(Error::invalid(format!(
+                    "feature {:?} is a vector of {n} dimensions; a vector has 1 to \
+                     {VECTOR_DIMENSIONS_MAX} (VECTOR_DIMENSIONS_MAX); a struct says how many as \
+                     [f32; N]",
+                    feature.name
+                )));
+            }
             if feature.finite && !feature.ty.has_floats() {
                 return Err(Error::invalid(format!(
                     "feature {:?} is a {}, which holds no floats that could be finite",
@@ -337,7 +359,7 @@ impl ViewDefinition {
         }
         if self.time.on_expiry == OnExpiry::Stale && self.time.ttl.is_none() {
             return Err(Error::invalid(
-                "on_expiry = \"stale\" says nothing without a ttl",
+                "on_expiry = \"stale\" says nothing without a ttl; set one, or leave on_expiry out",
             ));
         }
         Ok(())

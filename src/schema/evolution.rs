@@ -11,6 +11,33 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::FeatureId;
 
 /// What applying a definition does, or would do.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let wider = || {
+///     let now = weather.contract().definition();
+///     let wider = now.features().iter().fold(
+///         ViewDefinition::builder("weather").key("origin", Type::String),
+///         |builder, feature| builder.define(feature.clone()),
+///     );
+///     wider.define(FeatureDefinition::new("humidity", Type::F64).nullable())
+/// };
+/// let added = Change::Added { version: 2, features: vec!["humidity".into()] };
+/// assert_eq!(store.apply(wider().build()?)?, added);
+/// assert_eq!(store.apply(wider().build()?)?, Change::Unchanged);
+/// // What stored rows could not follow is refused, and the text names every difference.
+/// let error = store.apply(wider().ttl(Span::hours(3)).build()?).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Incompatible);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// The view is new.

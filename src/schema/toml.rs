@@ -23,9 +23,11 @@ impl ViewDefinition {
             &file,
             &["view", "namespace", "sources", "entity", "features", "time"],
         )?;
-        let name = file
-            .get("view")
-            .ok_or_else(|| Error::invalid("the view file has no `view`"))?;
+        let name = file.get("view").ok_or_else(|| {
+            Error::invalid(
+                "the view file has no `view`: it begins with the name, as in view = \"weather\"",
+            )
+        })?;
         let mut builder = ViewDefinition::builder(string("view", name)?);
         let view = builder.0.name.clone();
         let here = |error: Error| error.at(format_args!("view {view:?}"));
@@ -79,7 +81,7 @@ fn sources(named: &Value) -> Result<Vec<String>> {
 fn key(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
     let entity = file
         .get("entity")
-        .ok_or_else(|| Error::invalid("there is no [entity]"))?;
+        .ok_or_else(|| Error::invalid("there is no [entity]: it names the key columns and their types, as in origin = \"string\""))?;
     for (name, ty) in table("[entity]", entity)? {
         let place = format!("key column {name:?}");
         let ty = string(&place, ty)?
@@ -91,9 +93,11 @@ fn key(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
 }
 
 fn features(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
-    let features = file
-        .get("features")
-        .ok_or_else(|| Error::invalid("there are no [features]"))?;
+    let features = file.get("features").ok_or_else(|| {
+        Error::invalid(
+            "there are no [features]: they are named with their types, as in temp = \"f64\"",
+        )
+    })?;
     for (name, says) in table("[features]", features)? {
         let feature = feature(name, says).map_err(|e| e.at(format_args!("feature {name:?}")))?;
         builder = builder.define(feature);
@@ -107,9 +111,9 @@ fn feature(name: &str, says: &Value) -> Result<FeatureDefinition> {
     }
     let says = table("a feature", says)?;
     known_keys("a feature", says, &["type", "nullable", "finite", "was"])?;
-    let ty = says
-        .get("type")
-        .ok_or_else(|| Error::invalid("there is no `type`"))?;
+    let ty = says.get("type").ok_or_else(|| {
+        Error::invalid("there is no `type`, as in { type = \"f64\", nullable = true }")
+    })?;
     let mut feature = FeatureDefinition::new(name, string("type", ty)?.parse()?);
     feature.nullable = flag(says, "nullable")?;
     feature.finite = flag(says, "finite")?;

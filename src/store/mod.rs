@@ -28,6 +28,7 @@ use crate::kv::{Family, Kv, Walk};
 use crate::read::{Freshness, Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
+use crate::trace;
 use crate::value::Value;
 use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
 use parking_lot::Mutex;
@@ -41,7 +42,41 @@ use std::sync::Arc;
 /// Cheap to clone, and every clone is the same store; share it between threads. Reads go through
 /// [`Read`], for the store as it is now or for a [`Snapshot`] of it.
 ///
-/// Open a store after a fork, never across one: the child has none of its threads.
+/// Open a store after a fork, never across one: the child has none of its threads. A write or a
+/// close there fails as [`Forked`](ErrorKind::Forked) instead of waiting for ever, and dropping the
+/// copy leaves the parent's store alone; reads are not looked after, and must not be made.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let directory = tempfile::tempdir().expect("a directory");
+/// # let path = directory.path().join("features");
+/// let store = StoreOptions::new().create_if_missing(true).open(&path)?;
+/// let definition = ViewDefinition::builder("weather")
+///     .key("origin", Type::String)
+///     .feature("temp", Type::F64)
+///     .build()?;
+/// assert_eq!(store.check(&definition)?, Change::Created); // what `apply` would do
+/// store.apply(definition)?;
+/// let names: Vec<String> = store.views().iter().map(|view| view.name().into()).collect();
+/// assert_eq!(names, ["weather"]);
+///
+/// // One owner at a time; whoever comes second is told who that is.
+/// assert_eq!(Store::open(&path).unwrap_err().kind(), ErrorKind::Locked);
+///
+/// // Close it to hear of what a drop could not say. What was acknowledged is there again.
+/// store.close()?;
+/// let store = Store::open(&path)?;
+/// let mut batch = WriteBatch::new();
+/// let weather = store.view("weather")?;
+/// let newark = weather.entity(["EWR"])?;
+/// batch.put(&weather, &newark, store.now()).set_value("temp", 39.02).finish()?;
+/// store.write(batch, WriteOptions::buffered())?;
+/// store.sync()?; // makes all buffered writes durable at once
+/// assert!(store.verify(&mut |_| {})?.is_clean());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Store(Arc<Engine>);
 
@@ -58,6 +93,10 @@ struct Engine {
 }
 
 struct NextView(u32);
+
+const PANICKED: &str = "the thread that syncs panicked, as it does when the store's Clock panics; what \
+                        was not synced may not survive a power cut. Open the store again and write \
+                        again, which is always safe";
 
 impl Store {
     /// Opens the store in a directory.
@@ -98,8 +137,11 @@ impl Store {
     /// [`Incompatible`](ErrorKind::Incompatible) names every difference that stored rows could not
     /// follow.
     pub fn apply(&self, definition: ViewDefinition) -> Result<Change> {
+        let _doing = trace::apply(&definition.namespace, &definition.name);
         let writer = &self.0.writer;
+        writer.check_alive()?;
         let mut next = self.0.administration.lock();
+        // Again: whoever held the lock may have met a fault.
         writer.check_alive()?;
         let known = self.catalog().find(&definition.namespace, &definition.name);
         let (contract, change) = match &known {
@@ -120,6 +162,7 @@ impl Store {
         let written = batch.commit().and_then(|()| self.kv().sync());
         written.inspect_err(|error| writer.fail(error))?;
         next.0 = following;
+        trace::applied(contract.namespace(), contract.name(), contract.version());
         match known {
             Some(state) => state.replace(contract),
             None => drop(self.catalog().insert(contract)),
@@ -181,6 +224,7 @@ impl Store {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn submit(&self, batch: WriteBatch, options: WriteOptions) -> Result<Ticket> {
+        let _doing = trace::write(batch.len());
         self.0.writer.submit(batch, options, self.0.clock.now())
     }
 
@@ -240,13 +284,15 @@ impl Store {
     ) -> Result<()> {
         let writer = &self.0.writer;
         view.belongs_to(self.catalog().opened)?;
+        writer.owner.check()?;
         let _administration = self.0.administration.lock();
         let _floors = self.catalog().floors.lock();
         writer.check_alive()?;
         let contract = view.state.contract();
         if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
             return Err(Error::invalid(format!(
-                "view {:?} keeps its history for ever and can have no floor",
+                "view {:?} keeps its history for ever and can have no floor; load the dump into \
+                 a store whose view keeps a window",
                 view.name()
             )));
         }
@@ -321,6 +367,7 @@ impl Store {
     /// # Errors
     /// [`Io`](ErrorKind::Io).
     pub fn compact(&self) -> Result<()> {
+        self.0.writer.owner.check()?;
         self.kv().flush()?;
         self.kv().compact();
         self.kv().unlink()
@@ -339,6 +386,7 @@ impl Store {
 
 impl Engine {
     fn close(&self) -> Result<()> {
+        self.writer.owner.check()?;
         let Some(syncer) = self.syncer.lock().take() else {
             return Ok(());
         };
@@ -355,9 +403,15 @@ impl Engine {
         self.writer.syncer.stop();
         syncer
             .join()
-            .map_err(|_| Error::new(ErrorKind::Io, "the syncing thread panicked"))?;
-        let closed = || (ErrorKind::Closed, "the store was closed".to_string());
+            .map_err(|_| Error::new(ErrorKind::Io, PANICKED))?;
+        let closed = || {
+            (
+                ErrorKind::Closed,
+                "the store was closed by this or another of its handles; open it again".to_string(),
+            )
+        };
         self.writer.poison.set_to(closed);
+        trace::closed(&self.path);
         synced?;
         self.writer.kv.flush()
     }
@@ -365,6 +419,14 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if !self.writer.owner.is_here() {
+            // The copy that a fork made. To close it would wait for threads that were not copied, and
+            // to tidy up would remove the parent's directory under its feet.
+            std::mem::forget(self.writer.kv.clone());
+            std::mem::forget(self.syncer.get_mut().take());
+            std::mem::forget(self._temp.take());
+            return;
+        }
         // Errors are what close() is for; here only the thread must end.
         let _unsaid: Result<()> = self.close();
         self.writer.kv.stop();
@@ -374,6 +436,7 @@ impl Drop for Engine {
 /// Makes everything in the log durable, after moving the floors that are due; then they are in force.
 /// Positions move after it: they never lead what they speak of.
 fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
+    let _doing = trace::sync();
     // From reading a floor to putting the next in force nobody else may: it would move back.
     let _floors = catalog.floors.lock();
     let mut positions = sources::Advance::begin(&catalog.sources);
@@ -394,8 +457,11 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
     failpoint::pass("sync.before_fsync");
     kv.sync()?;
     failpoint::pass("sync.after_fsync");
-    due.into_iter()
-        .for_each(|(view, floor)| view.raise_floor(floor));
+    for (view, floor) in due {
+        view.raise_floor(floor);
+        let contract = view.contract();
+        trace::floor_moved(contract.namespace(), contract.name(), floor.micros());
+    }
     positions.finish(kv)
 }
 
@@ -440,7 +506,7 @@ impl Syncing {
             }));
             if ran.is_err() {
                 // A clock of the host's may panic; whoever waits must hear of it.
-                let error = Error::new(ErrorKind::Io, "the syncing thread panicked");
+                let error = Error::new(ErrorKind::Io, PANICKED);
                 self.poison.set(&error);
                 self.syncer.fail(&error);
             }

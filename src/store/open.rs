@@ -15,7 +15,8 @@ use crate::format::reader::Reader;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::write::{Poison, Quarantine, Stripes, Syncer, Writer};
+use crate::trace;
+use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ impl Store {
         path: &Path,
         temp: Option<tempfile::TempDir>,
     ) -> Result<Store> {
+        let _doing = trace::open(path);
         // 1. Look, before a byte is changed: a newer format is refused here.
         let found = directory::look(path)?;
         if matches!(found, Found::Nothing) {
@@ -79,9 +81,11 @@ impl Store {
             stripes: Stripes::new(),
             quarantine,
             poison,
+            owner: Owner::default(),
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };
+        trace::opened(path, writer.catalog.all().len());
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
             clock: options.clock,

@@ -3,6 +3,7 @@
 use super::Store;
 use crate::error::Result;
 use crate::kv::KvOptions;
+use crate::limits::QUARANTINE_ROWS_DEFAULT;
 use crate::time::{Clock, SystemClock};
 use std::fmt;
 use std::path::Path;
@@ -35,7 +36,7 @@ impl Default for StoreOptions {
         StoreOptions {
             create: false,
             clock: Arc::new(SystemClock),
-            quarantine_rows_max: 100_000,
+            quarantine_rows_max: QUARANTINE_ROWS_DEFAULT,
             exact_receipts: false,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,

@@ -13,6 +13,27 @@ use std::sync::Arc;
 ///
 /// All reads of a snapshot see the same batches, each whole or not at all. Keep it short: what it
 /// pins cannot be reclaimed.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let held = store.snapshot();
+/// let mut batch = WriteBatch::new();
+/// batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// store.write(batch, WriteOptions::buffered())?;
+///
+/// assert_eq!(held.get(&weather, &newark, Question::latest())?.verdict(), Verdict::Never);
+/// assert_eq!(store.get(&weather, &newark, Question::latest())?.verdict(), Verdict::Found);
+/// assert!(held.now() <= store.now());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Snapshot<'s> {
     store: &'s Store,
     at: KvSnapshot<'s>,

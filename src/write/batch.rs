@@ -6,7 +6,7 @@ use crate::format::quarantine::Origin;
 use crate::format::row::{BodyBuilder, begin_history};
 use crate::interchange::Event;
 use crate::op::Op;
-use crate::query::{Typed, TypedFeature};
+use crate::query::{Features, Typed, TypedFeature, TypedFeatures};
 use crate::time::Timestamp;
 use crate::value::Value;
 use std::borrow::Borrow;
@@ -34,6 +34,7 @@ pub struct WriteBatch {
     pub(super) rows: Vec<Pending>,
     /// Which stretches of which logs it is.
     pub(super) taken: Vec<Taken>,
+    bytes: usize,
     builder: BodyBuilder,
 }
 
@@ -79,6 +80,13 @@ impl WriteBatch {
         self.rows.len()
     }
 
+    /// About how many bytes it takes: rows by handles as they are encoded, events as they came. Who
+    /// fills batches from a stream begins the next one well below
+    /// [`BATCH_BYTES_MAX`](crate::limits::BATCH_BYTES_MAX).
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -102,24 +110,45 @@ impl WriteBatch {
     /// Adds an event by names. It is judged where it is written; `raw` and `origin` are kept if it
     /// ends in the quarantine.
     pub fn push(&mut self, event: Event, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Event {
-            event,
-            raw: raw.into(),
-            origin,
-        });
+        let raw = raw.into();
+        self.bytes += raw.len();
+        self.rows.push(Pending::Event { event, raw, origin });
     }
 
     /// Adds what could not be read as an event, so that it is counted and kept like any bad row.
     pub fn push_bad(&mut self, error: Error, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
-        self.rows.push(Pending::Bad {
-            error,
-            raw: raw.into(),
-            origin,
-        });
+        let raw = raw.into();
+        self.bytes += raw.len();
+        self.rows.push(Pending::Bad { error, raw, origin });
     }
 }
 
 /// A row in the making. Nothing is added to the batch before [`finish`](Self::finish).
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let mut batch = WriteBatch::new();
+/// // A whole row: what it leaves out is absent. A part of one: what it leaves out stays.
+/// batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// batch.patch(&weather, &newark, at(7)).set_null(&gust).finish()?;
+/// // A correction of six o'clock, learned at eight; and the end of the row.
+/// batch.put(&weather, &newark, at(6)).recorded_at(at(8)).set(&temp, 39.2).finish()?;
+/// batch.delete(&weather, &newark, at(9)).finish()?;
+/// // What breaks the contract does not get in.
+/// let error = batch.put(&weather, &newark, at(6)).set_value("tmp", 1.0).finish().unwrap_err();
+/// assert!(error.to_string().ends_with("did you mean \"temp\"?"));
+/// assert_eq!(batch.len(), 4);
+/// # store.write(batch, WriteOptions::buffered())?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a row is added to its batch by finish()"]
 pub struct RowWriter<'b> {
@@ -156,23 +185,33 @@ impl<'b> RowWriter<'b> {
 
     /// Sets a feature.
     pub fn set<T: Typed + ?Sized>(self, feature: &TypedFeature<T>, value: impl Borrow<T>) -> Self {
-        if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid(
-                "the feature belongs to another view than the row",
-            ));
-        }
-        let value = value.borrow().to_value();
-        self.set_place(feature.id.place(), &value)
+        self.set_feature(feature, &value.borrow().to_value())
     }
 
     /// Sets a feature to null: known to be nothing, which is not absent.
     pub fn set_null<T: Typed + ?Sized>(self, feature: &TypedFeature<T>) -> Self {
+        self.set_feature(feature, &Value::Null)
+    }
+
+    /// Sets a feature for each field of a struct that has something to say: a put of it leaves out
+    /// the fields that are none, a patch of it names only those that are some.
+    pub fn set_all<S: Features>(self, features: &TypedFeatures<S>, all: &S) -> Self {
+        let mut row = Some(self);
+        features.speak(all, &mut |feature, value| {
+            row = row.take().map(|row| row.set_feature(&feature, &value));
+        });
+        row.expect("it was put back after each field")
+    }
+
+    fn set_feature<T: ?Sized>(self, feature: &TypedFeature<T>, value: &Value) -> Self {
         if feature.view != self.view.contract.id() {
-            return self.fail(Error::invalid(
-                "the feature belongs to another view than the row",
-            ));
+            let name = format!("{:?}", self.view.name());
+            return self.fail(Error::invalid(format!(
+                "the feature belongs to another view than {name}, whose row this is; resolve it with \
+                 the view it is used with"
+            )));
         }
-        self.set_place(feature.id.place(), &Value::Null)
+        self.set_place(feature.id.place(), value)
     }
 
     /// Sets a feature by name.
@@ -200,7 +239,9 @@ impl<'b> RowWriter<'b> {
         }
         if self.batch.builder.has(id) {
             let name = feature.name().to_string();
-            return self.fail(Error::contract(format!("feature {name:?} is set twice")));
+            return self.fail(Error::contract(format!(
+                "feature {name:?} is set twice; a row says one thing of it"
+            )));
         }
         encode(&mut self.batch.builder, id, value);
         self
@@ -226,6 +267,7 @@ impl<'b> RowWriter<'b> {
         super::judge::check_op(self.op, builder.len()).map_err(|e| e.at(place()))?;
         let value = encode_row(&self.view, self.op, &self.entity, builder);
         super::judge::check_size(value.len()).map_err(|e| e.at(place()))?;
+        self.batch.bytes += value.len();
         let (et, rec, op) = (self.et, self.rec, self.op);
         let draft = Draft {
             view: self.view,

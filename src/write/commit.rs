@@ -1,9 +1,11 @@
 //! Joining a judged batch with what is stored, and committing it.
 
 use super::batch::{Pending, WriteBatch};
+use super::bounds;
 use super::durable::{Syncer, Ticket};
 use super::forget::{self, Subject};
 use super::judge::{Bad, Candidate, judge};
+use super::owner::Owner;
 use super::quarantine::Quarantine;
 use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 use super::stripes::Stripes;
@@ -19,6 +21,7 @@ use crate::op::Op;
 use crate::read::refold;
 use crate::schema::Retention;
 use crate::time::Timestamp;
+use crate::trace;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ pub(crate) struct Writer {
     pub(crate) stripes: Stripes,
     pub(crate) quarantine: Quarantine,
     pub(crate) poison: Poison,
+    pub(crate) owner: Owner,
     /// Held while the newest event time of a windowed view is written, so that it only grows.
     pub(crate) newest: Mutex<()>,
     pub(crate) exact_receipts: bool,
@@ -45,7 +49,10 @@ pub(crate) struct Poison(Arc<Mutex<Option<(ErrorKind, String)>>>);
 
 impl Poison {
     pub(crate) fn set(&self, error: &Error) {
-        self.set_to(|| (ErrorKind::Poisoned, error.to_string()));
+        self.set_to(|| {
+            trace::poisoned(&error.to_string());
+            (ErrorKind::Poisoned, error.to_string())
+        });
     }
 
     /// The first reason stays.
@@ -91,6 +98,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Ticket> {
         self.check_alive()?;
+        bounds::check_rows(batch.rows.len())?;
         for row in &batch.rows {
             if let Pending::Draft(draft) = row {
                 draft.view.belongs_to(self.catalog.opened)?;
@@ -101,6 +109,7 @@ impl Writer {
         let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
         let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
+        bounds::check_bytes(&good, &bad)?;
         // A bad row that says whom it is about holds that stripe too: an erase of that entity comes
         // before it, and fences it, or after it, and removes it.
         let subjects = forget::subjects(&bad, &self.catalog);
@@ -110,6 +119,7 @@ impl Writer {
         let fenced = forget::drop_fenced(&mut bad, &subjects);
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
+            trace::refused(bad.len(), &bad[0].entry.reason);
             return Err(rejected(&bad, rows));
         }
         let mut receipt = Receipt {
@@ -141,11 +151,16 @@ impl Writer {
         }
         for (prefix, group) in &mut groups {
             group.put_latest(prefix, &mut kv_batch);
+            bounds::check_commit(kv_batch.bytes())?;
         }
         self.commit(kv_batch, &bad, &newest)?;
         drop(held);
         // After the commit, before the number: the sync that covers the number covers the stretches.
         self.catalog.sources.take(batch.taken);
+        if let Some(first) = bad.first() {
+            trace::set_aside(bad.len(), &first.entry.reason);
+        }
+        trace::wrote(receipt.outcomes());
         let number = self.syncer.committed();
         let pending = match options.durability {
             Durability::Synced => Some((self.syncer.clone(), number)),
@@ -188,7 +203,8 @@ impl Writer {
                 good.push(row);
             } else {
                 let error = Error::contract(format!(
-                    "{}: its key hashes like another entity's; it cannot be stored in this store",
+                    "{}: its key hashes like that of another entity, which was here first; give it \
+                     another key, or keep it in another store",
                     super::judge::place(&row.view.contract, &row.entity.to_values())
                 ));
                 bad.push(Bad::new(
@@ -308,6 +324,7 @@ impl Writer {
     }
 
     pub(crate) fn check_alive(&self) -> Result<()> {
+        self.owner.check()?;
         self.poison.check()
     }
 }

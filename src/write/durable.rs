@@ -9,6 +9,7 @@
 //! A batch gets its number after it is in the log, and the syncer reads the highest number before it
 //! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await.
 
+use super::owner::Owner;
 use super::receipt::Receipt;
 use crate::error::{Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
@@ -20,6 +21,7 @@ use std::task::{Context, Poll, Waker};
 /// Who has committed what, and how far it is durable.
 #[derive(Default)]
 pub(crate) struct Syncer {
+    owner: Owner,
     state: Mutex<State>,
     wanted_more: Condvar,
     done_more: Condvar,
@@ -127,6 +129,7 @@ impl Syncer {
 
     /// Waits until batches up to `number` are durable.
     pub(crate) fn wait(&self, number: u64) -> Result<()> {
+        self.owner.check()?;
         self.want(number);
         let mut state = self.state.lock();
         loop {
@@ -156,7 +159,8 @@ impl State {
         self.stopping.then(|| {
             Err(Error::new(
                 ErrorKind::Closed,
-                "the store was closed before the write was durable",
+                "the store was closed before the write was durable: it may not survive a power cut. \
+                 Open the store and write again, which is always safe",
             ))
         })
     }
@@ -166,6 +170,28 @@ impl State {
 ///
 /// Waiting, polling and awaiting all tell the same. The ticket is a [`Future`], so that an async host
 /// need not block a thread per fsync; it needs no runtime. Dropping it takes nothing back.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let mut batch = WriteBatch::new();
+/// batch.put(&weather, &newark, at(6)).set(&temp, 39.02).finish()?;
+/// let ticket = store.submit(batch, WriteOptions::synced())?;
+/// // Visible at once; durable when the ticket says so.
+/// assert_eq!(store.get(&weather, &newark, Question::latest())?.get(&temp)?, Some(39.02));
+/// if let Some(receipt) = ticket.try_wait() {
+///     println!("durable already: {}", receipt?);
+/// }
+/// assert_eq!(ticket.wait()?.applied, 1); // or, in an async fn: ticket.await?
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a submitted write is acknowledged by its ticket"]
 pub struct Ticket {
     receipt: Receipt,
@@ -199,6 +225,9 @@ impl Ticket {
     pub fn try_wait(&self) -> Option<Result<Receipt>> {
         match &self.pending {
             Some((syncer, number)) => {
+                if let Err(error) = syncer.owner.check() {
+                    return Some(Err(error));
+                }
                 let outcome = syncer.state.lock().outcome(*number);
                 outcome.map(|outcome| outcome.map(|()| self.receipt))
             }
@@ -214,6 +243,9 @@ impl Future for Ticket {
         let Some((syncer, number)) = &self.pending else {
             return Poll::Ready(Ok(self.receipt));
         };
+        if let Err(error) = syncer.owner.check() {
+            return Poll::Ready(Err(error));
+        }
         let mut state = syncer.state.lock();
         if let Some(outcome) = state.outcome(*number) {
             return Poll::Ready(outcome.map(|()| self.receipt));

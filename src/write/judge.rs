@@ -205,7 +205,8 @@ fn shown(value: &Value) -> String {
 pub(super) fn check_op(op: Op, features: usize) -> Result<()> {
     match (op, features) {
         (Op::Patch, 0) => Err(Error::contract(
-            "a patch names at least one feature, this one names none",
+            "a patch names at least one feature, this one names none; to say that nothing is left, \
+             write a put or a delete",
         )),
         (Op::Delete, 1..) => Err(Error::contract(format!(
             "a delete has no features, this one has {features}; write a put or a patch for them"
@@ -219,7 +220,7 @@ pub(super) fn check_size(bytes: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::contract(format!(
-        "the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit"
+        "the row takes {bytes} bytes encoded, at most {ROW_BYTES_MAX} fit (ROW_BYTES_MAX)"
     )))
 }
 
@@ -279,13 +280,18 @@ fn columns(contract: &Contract, named: &[(String, Value)]) -> Result<Vec<Value>>
                 ))
             })?;
         if std::mem::replace(&mut given[at], true) {
-            return Err(here(format!("entity column {name:?} is given twice")));
+            return Err(here(format!(
+                "entity column {name:?} is given twice; keep one"
+            )));
         }
         columns[at] = value.clone();
     }
     for (column, given) in contract.key().iter().zip(given) {
         if !given {
-            return Err(here(format!("entity column {:?} is missing", column.name)));
+            return Err(here(format!(
+                "entity column {:?} is missing; it is a {}",
+                column.name, column.ty
+            )));
         }
     }
     Ok(columns)
@@ -314,7 +320,9 @@ fn set(
         })?;
     contract.check_value(feature, value)?;
     if builder.has(feature.id()) {
-        return Err(Error::contract(format!("feature {name:?} is given twice")));
+        return Err(Error::contract(format!(
+            "feature {name:?} is given twice; a row says one thing of it"
+        )));
     }
     encode(builder, feature.id(), value);
     Ok(())

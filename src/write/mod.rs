@@ -5,10 +5,12 @@
 //! committed as one batch of the database. What makes it durable comes after, and is shared.
 
 mod batch;
+mod bounds;
 mod commit;
 mod durable;
 mod forget;
 mod judge;
+mod owner;
 mod quarantine;
 mod receipt;
 mod stretch;
@@ -19,6 +21,7 @@ pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
 pub(crate) use forget::entries_about;
+pub(crate) use owner::Owner;
 pub(crate) use quarantine::{Quarantine, entries};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 pub use stretch::LogStretch;

@@ -75,6 +75,30 @@ impl WriteOptions {
 ///
 /// `rows = applied + duplicate + too_late + fenced + quarantined`. Duplicates are those that can be
 /// told from the latest row or the same batch, unless the store pays for exact receipts.
+///
+/// ```
+/// # use asof::*;
+/// # fn main() -> Result<()> {
+/// # let store = Store::temp()?;
+/// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).define(FeatureDefinition::new("gust", Type::F64).nullable()).build()?)?;
+/// # let weather = store.view("weather")?;
+/// # let (temp, gust) = (weather.feature::<f64>("temp")?, weather.feature::<f64>("gust")?);
+/// # let newark = weather.entity(["EWR"])?;
+/// # let at = |hour: i64| Timestamp::from_secs(3600 * hour);
+/// let mut batch = WriteBatch::new();
+/// for hour in [7, 6, 6] {
+///     batch.put(&weather, &newark, at(hour)).set(&temp, 39.02).finish()?;
+/// }
+/// let far = store.now().saturating_add(Span::days(1));
+/// batch.put(&weather, &newark, far).set(&temp, 1.0).finish()?;
+/// let receipt = store.write(batch, WriteOptions::buffered().quarantine())?;
+/// assert_eq!((receipt.rows, receipt.applied, receipt.duplicate), (4, 2, 1));
+/// assert_eq!((receipt.late, receipt.quarantined), (1, 1));
+/// // The bad row is kept with its reason.
+/// assert!(store.quarantine()?[0].reason.contains("max_skew"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Receipt {
     /// All rows.
@@ -95,6 +119,22 @@ pub struct Receipt {
     pub late: u64,
     /// Of the applied: rows that contradict another row of the same instant.
     pub conflict: u64,
+}
+
+impl Receipt {
+    /// The disjoint counts: all rows, then what became of them.
+    pub(super) fn outcomes(&self) -> [u64; 6] {
+        let Receipt {
+            rows,
+            applied,
+            duplicate,
+            too_late,
+            fenced,
+            quarantined,
+            ..
+        } = *self;
+        [rows, applied, duplicate, too_late, fenced, quarantined]
+    }
 }
 
 impl AddAssign for Receipt {

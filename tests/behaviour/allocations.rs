@@ -102,6 +102,34 @@ fn a_warm_read_allocates_nothing() {
     }
 }
 
+asof::features! {
+    struct Scalars {
+        temp: f64,
+        gust: Option<f64>,
+    }
+}
+
+#[test]
+fn a_row_of_scalars_is_read_into_its_struct_without_allocating() {
+    let world = World::with(weather());
+    world.write(put("EWR", at(1), 1.0));
+    let (view, newark) = (world.view(), world.entity("EWR"));
+    let fields = view.features::<Scalars>().unwrap();
+    let mut row = Row::new();
+    let mut read = |times: u32| {
+        for _ in 0..times {
+            world
+                .store
+                .get_into(&view, &newark, Question::latest(), &mut row)
+                .unwrap();
+            let Scalars { temp, gust } = row.read(&fields).unwrap();
+            assert_eq!((temp, gust), (1.0, None));
+        }
+    };
+    read(2);
+    assert_eq!(allocations(|| read(1_000)), 0);
+}
+
 /// A store or a snapshot of it.
 trait Reads {
     fn read(&self, view: &View, entity: &Entity, question: Question, row: &mut Row);

@@ -6,10 +6,15 @@ mod atomicity;
 mod conformance;
 mod damage;
 mod durability;
-mod freshness;
 mod erase;
+mod features;
 mod forgotten;
+#[cfg(unix)]
+mod fork;
+mod freshness;
 mod history;
+mod limits;
+mod names;
 mod opening;
 mod sets;
 mod trace;

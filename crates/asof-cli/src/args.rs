@@ -188,7 +188,7 @@ pub(crate) struct IngestArgs {
     #[arg(long, value_enum)]
     pub format: Option<RowFormat>,
     /// Rows that are written at once
-    #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=asof::limits::BATCH_ROWS_MAX as i64))]
     pub batch: u32,
     /// Whether each batch survives power loss, or only what was written when the command ends
     #[arg(long, default_value = "buffered", value_parser = durability())]

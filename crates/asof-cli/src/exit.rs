@@ -83,7 +83,13 @@ impl Failure {
 
 impl From<asof::Error> for Failure {
     fn from(error: asof::Error) -> Self {
-        let exit = match error.kind() {
+        Failure::new(Exit::of(error.kind()), error.to_string())
+    }
+}
+
+impl Exit {
+    fn of(kind: ErrorKind) -> Self {
+        match kind {
             ErrorKind::NotFound => Exit::Missing,
             ErrorKind::Corrupt => Exit::Damaged,
             ErrorKind::BeyondHistory { .. }
@@ -94,8 +100,7 @@ impl From<asof::Error> for Failure {
             | ErrorKind::UnsupportedFormat => Exit::Refused,
             ErrorKind::Locked => Exit::Locked,
             _ => Exit::Failed,
-        };
-        Failure::new(exit, error.to_string())
+        }
     }
 }
 
@@ -126,6 +131,41 @@ impl From<csv::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_exit_codes_are_those_of_the_table() {
+        // Who is hurt: whoever writes a script from the table in the documentation of ErrorKind.
+        let kinds = [
+            ErrorKind::InvalidArgument,
+            ErrorKind::ContractViolation,
+            ErrorKind::TooFarAhead,
+            ErrorKind::NotFound,
+            ErrorKind::Incompatible,
+            ErrorKind::BeyondHistory { floor: 0 },
+            ErrorKind::NotFresh {
+                complete_through: None,
+            },
+            ErrorKind::NoValue,
+            ErrorKind::Rejected,
+            ErrorKind::QuarantineFull,
+            ErrorKind::Locked,
+            ErrorKind::Corrupt,
+            ErrorKind::UnsupportedFormat,
+            ErrorKind::Io,
+            ErrorKind::StorageFull,
+            ErrorKind::Poisoned,
+            ErrorKind::Closed,
+            ErrorKind::Forked,
+        ];
+        let table = include_str!("../../../src/error.rs");
+        for kind in kinds {
+            let shown = format!("{kind:?}");
+            let begins = format!("/// | `{}` |", shown.split(' ').next().unwrap());
+            let row = table.lines().find(|line| line.starts_with(&begins));
+            let code = row.and_then(|row| row.split('|').nth(4)?.trim().parse().ok());
+            assert_eq!(code, Some(Exit::of(kind) as u8), "{shown}");
+        }
+    }
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {

@@ -11,8 +11,8 @@ use crate::{Code, Finding, Tree};
 
 /// The modules of `src/`, lowest rank first: the architecture in one screen.
 pub const RANKS: &[&[&str]] = &[
-    &["error"],
-    &["time", "id", "op", "value", "failpoint"],
+    &["error", "limits"],
+    &["time", "id", "op", "value", "failpoint", "trace"],
     &["schema", "metrics"],
     &["format", "cache"],
     &["law", "query", "interchange"],
@@ -21,7 +21,7 @@ pub const RANKS: &[&[&str]] = &[
     &["read", "write"],
     &["load", "snapshot"],
     &["store"],
-    &["lib"],
+    &["lib", "guide"],
 ];
 
 const WHY: &str = "imports flow down the ranks in crates/tidy/src/rank.rs";
@@ -99,7 +99,9 @@ fn crate_paths(live: &str) -> Vec<(usize, String)> {
         if rest.starts_with('{') {
             let inside = bracketed(live, at + 7);
             paths.extend(group(&live[inside]).map(|name| (at, name.to_owned())));
-        } else {
+        } else if !live[..at].ends_with('$') || rank(first(rest)).is_some() {
+            // `$crate::Name` of a re-export is written out in the user's crate, where lib.rs is all
+            // there is to see; it imports nothing here.
             paths.push((at, first(rest).to_owned()));
         }
     }
@@ -291,6 +293,8 @@ mod tests {
     fn a_path_through_lib_is_found() {
         assert_eq!(whats(&[("src/kv.rs", "use crate::Error;")]).len(), 1);
         assert_eq!(whats(&[("src/kv.rs", "use crate::*;")]).len(), 1);
+        let exported = "macro_rules! m { () => { $crate::Error; $crate::store::f() } }";
+        assert_eq!(whats(&[("src/kv.rs", exported)]).len(), 1);
     }
 
     #[test]

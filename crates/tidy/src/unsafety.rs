@@ -20,6 +20,10 @@ pub const ALLOWED: &[Allow] = &[
         path: "tests/behaviour/allocations.rs",
         why: "an allocator that counts is unsafe by its trait",
     },
+    Allow {
+        path: "tests/behaviour/fork.rs",
+        why: "a fork is a call of the system",
+    },
 ];
 
 /// Unsafe code outside its files, and blocks without a `// SAFETY:` comment.

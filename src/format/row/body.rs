@@ -12,7 +12,7 @@
 //! Little-endian throughout. In a row that holds all features, ids count from one without a gap, so
 //! that the first guess of the search is right.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, RESTORE, Result};
 use crate::id::FeatureId;
 
 const HEADER: usize = 4;
@@ -39,7 +39,7 @@ impl<'a> Body<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
         Body::split(bytes).ok_or_else(|| {
             Error::corrupt(format!(
-                "a row's features are damaged ({} bytes)",
+                "a row's features are damaged ({} bytes); {RESTORE}",
                 bytes.len()
             ))
         })
@@ -101,7 +101,7 @@ impl<'a> Body<'a> {
             .map(Slot::Value)
             .ok_or_else(|| {
                 Error::corrupt(format!(
-                    "feature {} of a row has an impossible extent",
+                    "feature {} of a row has an impossible extent; {RESTORE}",
                     self.id(at)
                 ))
             })
@@ -137,7 +137,9 @@ impl<'a> Body<'a> {
         (0..self.len()).map(move |at| {
             let id = body.id(at);
             if id <= before {
-                return Err(Error::corrupt("the features of a row are out of order"));
+                return Err(Error::corrupt(format!(
+                    "the features of a row are out of order; {RESTORE}"
+                )));
             }
             before = id;
             Ok((FeatureId(id), body.slot(at)?))

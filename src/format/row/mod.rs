@@ -10,7 +10,7 @@ pub(crate) use body::{Body, BodyBuilder, Slot};
 pub(crate) use latest::{LatestParts, LatestRow};
 pub(crate) use v1::{HistoryRow, begin_history};
 
-use crate::error::Error;
+use crate::error::{Error, RESTORE};
 use crate::id::Hex;
 use crate::schema::Feature;
 
@@ -20,7 +20,7 @@ pub(crate) const ROW_FORMAT: u8 = 1;
 /// Stored bytes that are no value of their feature's type.
 pub(crate) fn not_a(feature: &Feature, bytes: &[u8]) -> Error {
     Error::corrupt(format!(
-        "feature {:?} is a {}, but {} is stored",
+        "feature {:?} is a {}, but {} is stored; {RESTORE}",
         feature.name(),
         feature.ty(),
         Hex(&bytes[..bytes.len().min(64)])
@@ -33,7 +33,7 @@ fn check_format(what: &str, found: u8) -> Result<(), Error> {
     }
     Err(Error::corrupt(format!(
         "{what} is of format {found}; this build reads format {ROW_FORMAT}. The store's marker \
-         promised no newer one, so the row is damaged"
+         promised no newer one, so the row is damaged; {RESTORE}"
     )))
 }
 

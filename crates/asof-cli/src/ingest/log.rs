@@ -13,6 +13,8 @@ pub(super) struct Log {
     position: u64,
     /// How many records have been read. Files are counted through.
     read: u64,
+    /// Records below are in a batch. The record that was read last may still be on its way there.
+    gathered: u64,
     /// The first record that has not been handed to the store.
     unwritten: u64,
 }
@@ -27,6 +29,7 @@ impl Log {
             complete_through: args.complete_through,
             position,
             read: 0,
+            gathered: position,
             unwritten: position,
         })
     }
@@ -46,15 +49,20 @@ impl Log {
         }
     }
 
-    /// Says of a batch that it holds everything that was read and not yet written.
+    /// Notes that everything read so far is in the batch.
+    pub(super) fn gather(&mut self) {
+        self.gathered = self.read;
+    }
+
+    /// Says of a batch that it holds everything that was gathered and not yet written.
     pub(super) fn mark(&self, batch: &mut WriteBatch) {
         let LogName { source, partition } = &self.name;
-        batch.from_log(source, partition, self.unwritten..self.read);
+        batch.from_log(source, partition, self.unwritten..self.gathered);
     }
 
     /// To be called once that batch is written.
     pub(super) fn written(&mut self) {
-        self.unwritten = self.read;
+        self.unwritten = self.gathered;
     }
 
     /// Comes to the end of the log: what was skipped is told, and what is claimed is claimed.

@@ -11,6 +11,10 @@ use std::fmt::Display;
 /// How many bad rows are told one by one.
 const TOLD_ROWS_MAX: u64 = 5;
 
+/// A batch of this much text is full, however few its rows: encoded it may take several times as much
+/// (a list of one-digit numbers), and still keeps to the engine's bound.
+const BATCH_BYTES_AIM: usize = asof::limits::BATCH_BYTES_MAX / 8;
+
 pub(crate) struct Writer<'s> {
     store: &'s Store,
     options: WriteOptions,
@@ -59,6 +63,7 @@ impl<'s> Writer<'s> {
         raw: &[u8],
         place: impl Display,
     ) -> Result<(), Failure> {
+        self.make_room(raw)?;
         let origin = self.log.as_ref().map(Log::origin);
         self.batch.push(event, raw, origin);
         self.pushed(place)
@@ -86,16 +91,28 @@ impl<'s> Writer<'s> {
         if self.told <= TOLD_ROWS_MAX {
             note(format_args!("{place}: set aside: {error}"));
         }
+        self.make_room(raw)?;
         let origin = self.log.as_ref().map(Log::origin);
         self.batch.push_bad(error, raw, origin);
         self.pushed(place)
     }
 
+    /// Writes what has been gathered when one more row would be too much.
+    fn make_room(&mut self, raw: &[u8]) -> Result<(), Failure> {
+        match self.batch.bytes() + raw.len() > asof::limits::BATCH_BYTES_MAX {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
     fn pushed(&mut self, place: impl Display) -> Result<(), Failure> {
+        if let Some(log) = &mut self.log {
+            log.gather();
+        }
         if self.places.is_none() {
             self.places = Some((place.to_string(), String::new()));
         }
-        if self.batch.len() < self.rows_max {
+        if self.batch.len() < self.rows_max && self.batch.bytes() < BATCH_BYTES_AIM {
             return Ok(());
         }
         if let Some((_, last)) = &mut self.places {
