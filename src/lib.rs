@@ -116,7 +116,9 @@ mod write;
 #[cfg(feature = "store")]
 pub use catalog::{Entity, View};
 pub use error::{Error, ErrorKind, Result};
-pub use format::{ContentDigest, Origin, QuarantineEntry, SetDigest};
+pub use format::{
+    ContentDigest, Form, Origin, QuarantineEntry, QuarantineId, Raw, RecordForm, SetDigest,
+};
 pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
@@ -131,8 +133,12 @@ pub use schema::{
     TimePolicy, ViewBuilder, ViewDefinition,
 };
 #[cfg(feature = "store")]
-pub use store::{Progress, Snapshot, Store, StoreOptions, VerifyReport};
+pub use store::{Progress, QuarantineFilter, Snapshot, Store, StoreOptions, VerifyReport};
+#[cfg(all(feature = "store", feature = "text"))]
+pub use store::{ReplayReport, StillBad};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
-pub use write::{Durability, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions};
+pub use write::{
+    Durability, OnBadRow, QuarantineEntries, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions,
+};

@@ -33,6 +33,10 @@ impl KvBatch<'_> {
             .put_cf(self.kv.family(family), key, &self.scratch);
     }
 
+    pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
+        self.batch.delete_cf(self.kv.family(family), key);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }

@@ -5,16 +5,19 @@ mod directory;
 mod inspect;
 mod open;
 mod options;
+mod quarantine;
 mod snapshot;
 
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
+pub use quarantine::QuarantineFilter;
+#[cfg(feature = "text")]
+pub use quarantine::{ReplayReport, StillBad};
 pub use snapshot::Snapshot;
 
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
-use crate::format::QuarantineEntry;
 use crate::format::catalog::{
     Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
     view_key,
@@ -26,7 +29,7 @@ use crate::read::{Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
 use crate::value::Value;
-use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
+use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer};
 use parking_lot::Mutex;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -198,14 +201,6 @@ impl Store {
     /// One state of the store, one `now` and one floor per view, for as long as it is kept.
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot::of(self)
-    }
-
-    /// The rows that were set aside.
-    ///
-    /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) names the entry.
-    pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>> {
-        entries(self.kv())
     }
 
     /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.

@@ -58,7 +58,7 @@ impl Store {
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
         let (quarantine, poison) = (
-            Quarantine::open(&kv, options.quarantine_rows_max)?,
+            Quarantine::open(&kv, options.quarantine_max)?,
             Poison::default(),
         );
         let thread = Syncing {

@@ -2,6 +2,7 @@
 
 use super::Store;
 use crate::error::Result;
+use crate::format::quarantine::Totals;
 use crate::kv::KvOptions;
 use crate::time::{Clock, SystemClock};
 use std::fmt;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 pub struct StoreOptions {
     pub(super) create: bool,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) quarantine_rows_max: u64,
+    pub(super) quarantine_max: Totals,
     pub(super) exact_receipts: bool,
     pub(super) kv: KvOptions,
 }
@@ -35,7 +36,10 @@ impl Default for StoreOptions {
         StoreOptions {
             create: false,
             clock: Arc::new(SystemClock),
-            quarantine_rows_max: 100_000,
+            quarantine_max: Totals {
+                rows: 100_000,
+                bytes: 256 << 20,
+            },
             exact_receipts: false,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
@@ -46,7 +50,8 @@ impl Default for StoreOptions {
 }
 
 impl StoreOptions {
-    /// An existing store, the machine's clock, 100,000 rows of quarantine, a block cache of 256 MiB.
+    /// An existing store, the machine's clock, a quarantine of 100,000 rows and 256 MiB, a block
+    /// cache of 256 MiB.
     pub fn new() -> Self {
         StoreOptions::default()
     }
@@ -65,7 +70,14 @@ impl StoreOptions {
 
     /// How many rows the quarantine may hold before it is full.
     pub fn quarantine_rows_max(mut self, rows: u64) -> Self {
-        self.quarantine_rows_max = rows;
+        self.quarantine_max.rows = rows;
+        self
+    }
+
+    /// How many bytes the quarantine may hold before it is full: rows as they came in, reasons and
+    /// all, and their keys.
+    pub fn quarantine_bytes_max(mut self, bytes: u64) -> Self {
+        self.quarantine_max.bytes = bytes;
         self
     }
 
@@ -113,7 +125,7 @@ impl fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreOptions")
             .field("create", &self.create)
-            .field("quarantine_rows_max", &self.quarantine_rows_max)
+            .field("quarantine_max", &self.quarantine_max)
             .field("exact_receipts", &self.exact_receipts)
             .field("kv", &self.kv)
             .finish_non_exhaustive()

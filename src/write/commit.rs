@@ -3,7 +3,7 @@
 use super::batch::{Pending, WriteBatch};
 use super::durable::{Syncer, Ticket};
 use super::judge::{Bad, Candidate, judge};
-use super::quarantine::Quarantine;
+use super::quarantine::{Held, Quarantine};
 use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 use super::stripes::Stripes;
 use crate::catalog::{Catalog, ViewState};
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::format::catalog::newest_key;
 use crate::format::key::{self, Prefix, Stamp};
+use crate::format::quarantine::QuarantineId;
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
 use crate::law::{self, Admission, Fold, Retained};
@@ -95,12 +96,13 @@ impl Writer {
                 draft.view.belongs_to(self.catalog.opened)?;
             }
         }
-        let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
-        let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
+        let (mut good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
         let held = self
             .stripes
             .lock(good.iter().map(|row| row.entity.prefix()));
+        let mut quarantine = self.hold_replayed(&mut good, &mut bad)?;
+        let rows = (good.len() + bad.len()) as u64;
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             return Err(rejected(&bad, rows));
@@ -110,6 +112,10 @@ impl Writer {
             quarantined: bad.len() as u64,
             ..Receipt::default()
         };
+        if quarantine.is_none() && !bad.is_empty() {
+            quarantine = Some(self.quarantine.hold());
+        }
+        let done: Vec<QuarantineId> = good.iter().filter_map(|row| row.came.replayed()).collect();
         let mut kv_batch = self.kv.batch();
         let mut newest: Newest<'_> = HashMap::new();
         for row in good {
@@ -134,7 +140,7 @@ impl Writer {
         for (prefix, group) in &mut groups {
             group.put_latest(prefix, &mut kv_batch);
         }
-        self.commit(kv_batch, &bad, &newest)?;
+        self.commit(kv_batch, quarantine, (&bad, &done), &newest)?;
         drop(held);
         let number = self.syncer.committed();
         let pending = match options.durability {
@@ -181,13 +187,7 @@ impl Writer {
                     "{}: its key hashes like another entity's; it cannot be stored in this store",
                     super::judge::place(&row.view.contract, &row.entity.to_values())
                 ));
-                bad.push(Bad::new(
-                    row.number,
-                    error,
-                    row.raw.clone(),
-                    row.origin.clone(),
-                    now,
-                ));
+                bad.push(Bad::of(row, error, now));
             }
         }
         Ok((good, groups))
@@ -257,7 +257,38 @@ impl Writer {
         Ok(!retained.admit(&row.stamp, row.op, &version.body)?)
     }
 
-    fn commit(&self, mut batch: KvBatch<'_>, bad: &[Bad], newest: &Newest<'_>) -> Result<()> {
+    /// Leaves out what is replayed and is no longer set aside: somebody else wrote it, or dropped it.
+    /// Nobody touches the quarantine from here to the commit.
+    fn hold_replayed(
+        &self,
+        good: &mut Vec<Candidate>,
+        bad: &mut Vec<Bad>,
+    ) -> Result<Option<Held<'_>>> {
+        let of_bad = |bad: &Bad| bad.replayed.then_some(bad.entry.id);
+        let replayed = good.iter().filter_map(|row| row.came.replayed());
+        let replayed: Vec<_> = replayed.chain(bad.iter().filter_map(of_bad)).collect();
+        if replayed.is_empty() {
+            return Ok(None);
+        }
+        let held = self.quarantine.hold();
+        let mut present = held.present(&self.kv, replayed)?;
+        // An entry counts once, also in a batch that replays it twice.
+        good.retain(|row| row.came.replayed().is_none_or(|id| present.remove(&id)));
+        bad.retain(|row| of_bad(row).is_none_or(|id| present.remove(&id)));
+        Ok(Some(held))
+    }
+
+    fn commit(
+        &self,
+        mut batch: KvBatch<'_>,
+        quarantine: Option<Held<'_>>,
+        (bad, done): (&[Bad], &[QuarantineId]),
+        newest: &Newest<'_>,
+    ) -> Result<()> {
+        let quarantine = match quarantine {
+            Some(held) => Some((held.stage(&self.kv, bad, done, &mut batch)?, held)),
+            None => None,
+        };
         let mut held: Option<MutexGuard<'_, ()>> = None;
         for (view, et) in newest.values() {
             let windowed = matches!(view.contract().time().history, Retention::Window(_));
@@ -272,14 +303,15 @@ impl Writer {
                 });
             }
         }
-        if batch.is_empty() && bad.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
-        self.quarantine.commit_with(&self.kv, bad, batch, |batch| {
-            failpoint::pass("write.before_commit");
-            batch.commit().inspect_err(|error| self.poison(error))
-        })?;
+        failpoint::pass("write.before_commit");
+        batch.commit().inspect_err(|error| self.poison(error))?;
         failpoint::pass("write.after_commit");
+        if let Some((change, held)) = quarantine {
+            held.committed(change);
+        }
         for (view, et) in newest.values() {
             view.accepted(*et);
         }

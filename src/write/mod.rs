@@ -10,12 +10,15 @@ mod durable;
 mod judge;
 mod quarantine;
 mod receipt;
+mod replay;
 mod stripes;
 
 pub use batch::{RowWriter, WriteBatch};
 pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
-pub(crate) use quarantine::{Quarantine, entries};
+pub use quarantine::QuarantineEntries;
+pub(crate) use quarantine::{Quarantine, find as find_quarantined};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
+pub(crate) use replay::about;
 pub(crate) use stripes::Stripes;

@@ -51,7 +51,9 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Join(args) => join::run(&session, &args),
         Command::Dump(args) => dump::run(&session, &args),
         Command::Digest(args) => digest::run(&session, &args),
-        Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
+        Command::Quarantine(QuarantineCommand::List(args)) => quarantine::list(&session, &args),
+        Command::Quarantine(QuarantineCommand::Replay(args)) => quarantine::replay(&session, &args),
+        Command::Quarantine(QuarantineCommand::Drop(args)) => quarantine::drop(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();

@@ -5,7 +5,7 @@ use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::Source;
-use asof::{RecordOptions, RecordReader, Store};
+use asof::{Raw, RecordOptions, RecordReader, Store};
 use std::path::Path;
 
 /// Writes every record of a file.
@@ -42,15 +42,18 @@ pub(crate) fn read(
         ));
     }
     let mut record = csv::ByteRecord::new();
-    let mut raw = String::new();
+    let mut raw = Raw {
+        bytes: Vec::new(),
+        form: columns.form(),
+    };
     while reader.read_byte_record(&mut record).map_err(here)? {
         let line = record.position().map_or(0, csv::Position::line);
         let cells: Vec<&[u8]> = record.iter().collect();
-        let event = columns.read(&cells, &mut raw);
+        let event = columns.read(&cells, &mut raw.bytes);
         let place = format_args!("{name}:{line}");
         match event {
-            Ok(event) => writer.push(event, raw.as_bytes(), place)?,
-            Err(error) => writer.push_bad(error, raw.as_bytes(), place)?,
+            Ok(event) => writer.push(event, raw.clone(), place)?,
+            Err(error) => writer.push_bad(error, raw.clone(), place)?,
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 mod csv;
 mod jsonl;
-mod receipt;
+pub(crate) mod receipt;
 mod writer;
 
 use crate::args::IngestArgs;

@@ -4,7 +4,7 @@ use super::receipt;
 use crate::args::{IngestArgs, Reject};
 use crate::exit::{Exit, Failure};
 use crate::session::note;
-use asof::{ErrorKind, Event, OnBadRow, Receipt, Store, WriteBatch, WriteOptions};
+use asof::{ErrorKind, Event, OnBadRow, Raw, Receipt, Store, WriteBatch, WriteOptions};
 use std::fmt::Display;
 
 /// How many bad rows are told one by one.
@@ -47,7 +47,7 @@ impl<'s> Writer<'s> {
     pub(crate) fn push(
         &mut self,
         event: Event,
-        raw: &[u8],
+        raw: impl Into<Raw>,
         place: impl Display,
     ) -> Result<(), Failure> {
         self.batch.push(event, raw, None);
@@ -58,7 +58,7 @@ impl<'s> Writer<'s> {
     pub(crate) fn push_bad(
         &mut self,
         error: asof::Error,
-        raw: &[u8],
+        raw: impl Into<Raw>,
         place: impl Display,
     ) -> Result<(), Failure> {
         if self.options.on_bad_row == OnBadRow::Refuse {
