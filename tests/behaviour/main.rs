@@ -8,6 +8,7 @@ mod damage;
 mod durability;
 mod history;
 mod opening;
+mod quarantine;
 mod sets;
 mod trace;
 mod views;

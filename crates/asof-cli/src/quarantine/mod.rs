@@ -42,15 +42,13 @@ fn visit(
     mut show: impl FnMut(&QuarantineEntry) -> Result<bool, Failure>,
 ) -> Result<Vec<QuarantineId>, Failure> {
     let mut damaged = Vec::new();
-    let mut hear = |id: Option<QuarantineId>, error: asof::Error| {
-        match id {
-            Some(id) if error.kind() == ErrorKind::Corrupt => {
-                note(&error);
-                damaged.push(id);
-                Ok(())
-            }
-            _ => Err(Failure::from(error)),
+    let mut hear = |id: Option<QuarantineId>, error: asof::Error| match id {
+        Some(id) if error.kind() == ErrorKind::Corrupt => {
+            note(&error);
+            damaged.push(id);
+            Ok(())
         }
+        _ => Err(Failure::from(error)),
     };
     if let QuarantineFilter::Ids(ids) = filter {
         for id in ids {
