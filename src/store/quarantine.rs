@@ -305,3 +305,6 @@ mod replay {
 
 #[cfg(feature = "text")]
 pub use replay::{ReplayReport, StillBad};
+
+#[cfg(all(test, feature = "text"))]
+mod tests;

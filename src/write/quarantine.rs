@@ -126,6 +126,11 @@ impl Held<'_> {
                 }
             }
         }
+        // Of an entry that could not be read nobody knew how long it was. An empty quarantine
+        // forgets that.
+        if totals.rows == 0 {
+            totals.bytes = 0;
+        }
         self.make_room(totals, new)?;
         totals.rows += new.rows;
         totals.bytes += new.bytes;

@@ -5,5 +5,6 @@ mod failures;
 mod get;
 mod ingest;
 mod join;
+mod quarantine;
 mod view;
 mod world;
