@@ -85,7 +85,7 @@ fn unquote(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 }
 
 fn unreadable() -> Error {
-    Error::invalid("the record is not made of cells between commas")
+    Error::invalid("a quote in the record is not closed at the end of a cell")
 }
 
 #[cfg(test)]

@@ -187,7 +187,12 @@ impl<'a> RecordReader<'a> {
         RecordReader::new(contract, &header, &options)
     }
 
-    pub(crate) fn read_again(&self, raw: &[u8]) -> Result<Event> {
+    /// Reads one record from its bytes: cells between commas, quoted as RFC 4180 says, without the
+    /// line break that ends it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); also where a quote is not closed at the end of a cell.
+    pub fn read_raw(&self, raw: &[u8]) -> Result<Event> {
         let cells = cells::read(raw)?;
         self.event(&cells.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }

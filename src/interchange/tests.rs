@@ -603,7 +603,7 @@ fn read_record(
         panic!("a record is kept as a record");
     };
     let again = RecordReader::of_form(&contract, &form)
-        .and_then(|reader| reader.read_again(&raw))
+        .and_then(|reader| reader.read_raw(&raw))
         .map_err(|error| error.to_string());
     assert_eq!(again, event);
     let raw = String::from_utf8(raw).unwrap();

@@ -50,7 +50,7 @@ pub(super) fn read(entry: &QuarantineEntry, catalog: &Catalog) -> Result<Read> {
             let state = catalog.get(&form.namespace, &form.view)?;
             let contract = state.contract();
             let reader = crate::interchange::RecordReader::of_form(&contract, form)?;
-            reader.read_again(&entry.raw).map(Read::Event)
+            reader.read_raw(&entry.raw).map(Read::Event)
         }
         #[cfg(not(feature = "text"))]
         _ => Err(Error::invalid(

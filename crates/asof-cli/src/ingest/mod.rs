@@ -3,6 +3,7 @@
 mod csv;
 mod jsonl;
 pub(crate) mod receipt;
+mod records;
 mod writer;
 
 use crate::args::IngestArgs;

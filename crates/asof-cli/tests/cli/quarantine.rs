@@ -318,3 +318,69 @@ fn no_line_stops_a_pipeline_and_none_vanishes() {
     );
     world.run(&["verify"]).ok();
 }
+
+#[test]
+fn no_record_stops_a_pipeline_and_none_vanishes() {
+    // Who is hurt: whoever takes in tables that somebody edited by hand.
+    let poison: [&[u8]; 9] = [
+        b"JFK,2013-01-01T06:00:00Z",
+        b"JFK,2013-01-01T06:00:00Z,1,2",
+        b"JFK,yesterday,1",
+        b"JFK,2013-01-01T06:00:00Z,warm",
+        b"\xff,2013-01-01T06:00:00Z,1",
+        b"\xfe,2013-01-01T06:00:00Z,1",
+        b"\"JFK,2013-01-01T06:00:00Z,1",
+        b"LGA,\"2013-01-01T06:00:00Z,1",
+        b"\0",
+    ];
+    let world = World::weather();
+    let mut file = b"origin,at,temp\n".to_vec();
+    for (n, bad) in poison.iter().enumerate() {
+        let origin = if n % 2 == 0 {
+            "\"quoted, \"\"origin\"\"\""
+        } else {
+            "origin"
+        };
+        file.extend(format!("{origin},2013-01-01T06:{n:02}:00Z,1\n").as_bytes());
+        file.extend(*bad);
+        file.push(b'\n');
+    }
+    file.extend(b"\"EWR\",2013-01-01T07:00:00Z,\"1");
+    world.file("a.csv", &file);
+    let n = poison.len();
+    for round in 0..2 {
+        let args = [
+            "ingest",
+            "a.csv",
+            "--view",
+            "weather",
+            "--event-time",
+            "at",
+            "--output",
+            "json",
+        ];
+        let receipt = world.run(&args).ok();
+        let receipt: serde_json::Value = serde_json::from_str(&receipt).unwrap();
+        assert_eq!(
+            (&receipt["rows"], &receipt["quarantined"]),
+            (&(2 * n + 1).into(), &(n + 1).into())
+        );
+        let entries = list(&world, &["--view", "weather"]);
+        assert_eq!(
+            (entries.len(), versions(&world)),
+            (n + 1, n),
+            "round {round}"
+        );
+        let raw = |entry: &serde_json::Value| entry["raw"].as_str().unwrap().to_owned();
+        let mut raws: Vec<String> = entries.iter().map(raw).collect();
+        raws.sort();
+        let mut expected: Vec<String> = poison
+            .iter()
+            .map(|bad| String::from_utf8_lossy(bad).into())
+            .collect();
+        expected.push("\"EWR\",2013-01-01T07:00:00Z,\"1".into());
+        expected.sort();
+        assert_eq!(raws, expected);
+    }
+    world.run(&["verify"]).ok();
+}
