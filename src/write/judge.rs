@@ -92,10 +92,7 @@ impl Bad {
     pub(super) fn of(row: &Candidate, error: Error, now: Timestamp) -> Self {
         let about = about_of(&row.view, &row.entity);
         let came = match &row.came {
-            Came::Checked => {
-                let raw = raw_of(&row.view, &row.entity, row.stamp, &row.value);
-                Came::Raw(raw, None)
-            }
+            Came::Checked => Came::Raw(raw_of(row), None),
             Came::Raw(raw, origin) => Came::Raw(raw.clone(), origin.clone()),
             Came::Replayed(entry) => Came::Replayed(entry.clone()),
         };
@@ -204,39 +201,34 @@ fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
 
 /// What the quarantine keeps of a row that came by handles: the event line that says the same, or,
 /// in a build without text, the version.
-fn raw_of(view: &View, entity: &Entity, stamp: Stamp, value: &[u8]) -> Raw {
+fn raw_of(row: &Candidate) -> Raw {
     #[cfg(feature = "text")]
-    if let Ok(row) = HistoryRow::parse(value) {
-        return line_of(view, entity, stamp, &row, value).into();
+    if let Ok(version) = HistoryRow::parse(&row.value) {
+        return line_of(row, &version).into();
     }
     Raw {
-        bytes: value.to_vec(),
+        bytes: row.value.clone(),
         form: Form::Version {
-            event_time: stamp.et,
-            recorded_at: Some(stamp.rec),
+            event_time: row.stamp.et,
+            recorded_at: Some(row.stamp.rec),
         },
     }
 }
 
 #[cfg(feature = "text")]
-fn line_of(
-    view: &View,
-    entity: &Entity,
-    stamp: Stamp,
-    row: &HistoryRow<'_>,
-    value: &[u8],
-) -> String {
-    let version = crate::query::Version::of(&view.contract, stamp, row, value, false);
+fn line_of(row: &Candidate, version: &HistoryRow<'_>) -> String {
+    let contract = &row.view.contract;
+    let said = crate::query::Version::of(contract, row.stamp, version, &row.value, false);
     let mut line = String::new();
     let event = crate::interchange::EventLine {
-        contract: view.contract(),
-        entity: &entity.to_values(),
-        event_time: stamp.et,
-        recorded_at: stamp.rec,
+        contract,
+        entity: &row.entity.to_values(),
+        event_time: row.stamp.et,
+        recorded_at: row.stamp.rec,
         op: row.op,
         base: false,
     };
-    event.write_dump(&mut line, version.features().filter_map(Result::ok));
+    event.write_dump(&mut line, said.features().filter_map(Result::ok));
     line
 }
 
