@@ -389,3 +389,58 @@ fn replays_drops_and_ingest_at_once_lose_nothing_and_count_nothing_twice() {
     assert!(written > 0 && dropped > 0, "{written} {dropped}: no test");
     is_clean(store);
 }
+
+/// Where the child of the next test finds its store, and the point at which it dies.
+const STORE: &str = "ASOF_TEST_STORE";
+const POINT: &str = "ASOF_TEST_POINT";
+
+#[test]
+#[ignore = "the next test starts it in a process of its own, which dies"]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a child learns its task from its parent"
+)]
+fn a_child_that_dies_while_it_replays() {
+    let (Ok(path), Ok(point)) = (std::env::var(STORE), std::env::var(POINT)) else {
+        return;
+    };
+    let clock = ManualClock::at(at(12));
+    let store = StoreOptions::new().clock(clock).open(path).unwrap();
+    failpoint::arm(&point, 0);
+    replay(&store);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "it starts itself as a child")]
+fn a_row_and_its_entry_change_places_in_one_step() {
+    // Who is hurt: whoever replays on a machine that dies. The row is in the quarantine or in the
+    // view, never in both and never in neither.
+    for (point, replayed) in [("write.before_commit", 0), ("write.after_commit", 2)] {
+        let world = World::with(weather());
+        write(&world.store, &[early("EWR", 6), early("JFK", 6)]).unwrap();
+        world.store.apply(with_rain().build().unwrap()).unwrap();
+        let (path, options) = (world.path(), world.options());
+        let World {
+            store, directory, ..
+        } = world;
+        store.close().unwrap();
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact"])
+            .arg("quarantine::a_child_that_dies_while_it_replays")
+            .envs([(STORE, path.to_str().unwrap()), (POINT, point)])
+            .output()
+            .unwrap();
+        assert_eq!(child.status.code(), None, "it was to die: {child:?}");
+        let store = options.open(&path).unwrap();
+        assert_eq!(
+            (versions(&store), entries(&store).len() as u64),
+            (replayed, 2 - replayed),
+            "{point}"
+        );
+        is_clean(&store);
+        let again = replay(&store).receipt;
+        assert_eq!((again.applied, versions(&store)), (2 - replayed, 2));
+        assert_eq!(entries(&store).len(), 0);
+        drop((store, directory));
+    }
+}
