@@ -133,7 +133,9 @@ mod write;
 #[cfg(feature = "store")]
 pub use catalog::{Entity, PartitionStatus, SourceStatus, View};
 pub use error::{Error, ErrorKind, Result};
-pub use format::{ContentDigest, Origin, QuarantineEntry, SetDigest};
+pub use format::{
+    ContentDigest, Form, Origin, QuarantineEntry, QuarantineId, Raw, RecordForm, SetDigest,
+};
 pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
@@ -152,11 +154,15 @@ pub use schema::{
 };
 #[cfg(feature = "store")]
 pub use store::{
-    EraseOptions, Erased, Erasure, Progress, Snapshot, Store, StoreOptions, VerifyReport,
+    EraseOptions, Erased, Erasure, Progress, QuarantineFilter, Snapshot, Store, StoreOptions,
+    VerifyReport,
 };
+#[cfg(all(feature = "store", feature = "text"))]
+pub use store::{ReplayReport, StillBad};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
 pub use write::{
-    Durability, LogStretch, OnBadRow, Receipt, RowWriter, Ticket, WriteBatch, WriteOptions,
+    Durability, LogStretch, OnBadRow, QuarantineEntries, Receipt, RowWriter, Ticket, WriteBatch,
+    WriteOptions,
 };

@@ -18,6 +18,8 @@
 //! | [`COMMIT_BYTES_MAX`] | 1 GiB encoded | [`Store::submit`](crate::Store::submit) | `InvalidArgument`, nothing written |
 //! | [`EVENT_BYTES_MAX`] | 8 MiB of text | [`JsonLine::parse`](crate::JsonLine::parse), [`JsonEvent::parse`](crate::JsonEvent::parse) | `InvalidArgument` |
 //! | [`QUARANTINE_ROWS_DEFAULT`] | 100,000 rows | writes; [`StoreOptions`](crate::StoreOptions) moves it | `QuarantineFull`, nothing written |
+//! | [`QUARANTINE_BYTES_DEFAULT`] | 256 MiB | writes; [`StoreOptions`](crate::StoreOptions) moves it | `QuarantineFull`, nothing written |
+//! | [`RAW_BYTES_MAX`] | 8 MiB of a row set aside | writes | kept up to there, and says so; it cannot be replayed |
 //!
 //! What has no limit of its own:
 //!
@@ -70,6 +72,13 @@ pub const EVENT_BYTES_MAX: usize = 8 << 20;
 
 /// How many rows the quarantine holds unless [`StoreOptions`](crate::StoreOptions) says otherwise.
 pub const QUARANTINE_ROWS_DEFAULT: u64 = 100_000;
+
+/// How many bytes the quarantine holds unless [`StoreOptions`](crate::StoreOptions) says otherwise.
+pub const QUARANTINE_BYTES_DEFAULT: u64 = 256 << 20;
+
+/// How much is kept of a row that is set aside, in bytes. It is eight times what a version may be
+/// when it is encoded; nothing longer that came in as text or as cells is likely to become one.
+pub const RAW_BYTES_MAX: usize = 8 << 20;
 
 // A row must be able to come in, go out as text and come in again.
 const _: () = assert!(EVENT_BYTES_MAX > 6 * ROW_BYTES_MAX + FEATURES_MAX * (NAME_BYTES_MAX + 4));

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::id::Hex;
 
-const WIDTH: usize = 4;
+pub(crate) const WIDTH: usize = 4;
 
 fn checksum(key: &[u8], value: &[u8]) -> [u8; WIDTH] {
     let mut hasher = crc32fast::Hasher::new();

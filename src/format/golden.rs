@@ -13,7 +13,7 @@ use super::erasure::ErasureRecord;
 use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
 use super::position::{self, Complete, Position};
-use super::quarantine::{Origin, QuarantineEntry};
+use super::quarantine::{About, Form, Origin, QuarantineEntry, Raw, RecordForm, Totals};
 use super::row::{Body, BodyBuilder, LatestParts, begin_history};
 use super::{entity, value};
 use crate::id::{FeatureId, Hex, ViewId};
@@ -340,13 +340,46 @@ fn records() -> Vec<(String, Vec<u8>)> {
         partition: "0".into(),
         offset: 7,
     };
-    let entry = |origin| QuarantineEntry {
-        reason: "feature \"gust\" expects f64".into(),
-        set_aside_at: at(60),
-        raw: b"{\"gust\":\"x\"}".to_vec(),
-        origin,
+    let entry = |bytes: &[u8], form, origin, about| {
+        let raw = Raw {
+            bytes: bytes.to_vec(),
+            form,
+        };
+        QuarantineEntry::new("feature \"gust\" expects f64", at(60), raw, origin, about)
     };
-    let (from_log, from_nowhere) = (entry(Some(origin)), entry(None));
+    let line = b"{\"gust\":\"x\"}";
+    let nobody = About::default;
+    let from_log = entry(line, Form::default(), Some(origin), nobody());
+    let from_nowhere = entry(line, Form::default(), None, nobody());
+    let supplied = Form::Line {
+        namespace: Some("acme".into()),
+        view: Some("weather".into()),
+    };
+    let about = || About {
+        namespace: Some("acme".into()),
+        view: Some("weather".into()),
+        entity: Some(b"EWR".to_vec()),
+    };
+    let from_reader = entry(line, supplied, None, about());
+    let record = Form::Record(std::sync::Arc::new(RecordForm {
+        namespace: "acme".into(),
+        view: "weather".into(),
+        header: vec!["origin".into(), "at".into(), "gust".into()],
+        event_time: "at".into(),
+        recorded_at: None,
+        op: None,
+        null: Some("NA".into()),
+    }));
+    let from_table = entry(b"EWR,0,\xff", record, None, about());
+    let version = Form::Version {
+        event_time: at(61),
+        recorded_at: Some(at(62)),
+    };
+    let from_handles = entry(&[1, 2], version, None, about());
+    let totals = Totals {
+        rows: 2,
+        bytes: 300,
+    };
     let marker = Marker {
         store_id: *b"an id of a store",
         hash_key: HASH_KEY,
@@ -420,14 +453,25 @@ fn records() -> Vec<(String, Vec<u8>)> {
         ("marker".into(), marker.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),
+        written(
+            "quarantine of a line and what its reader supplied",
+            &|out| from_reader.encode(out),
+        ),
+        written("quarantine of a record", &|out| from_table.encode(out)),
+        written("quarantine of a version", &|out| from_handles.encode(out)),
         (
             "quarantine-key of a place in a log".into(),
-            from_log.identity().to_vec(),
+            from_log.id.key().to_vec(),
         ),
         (
             "quarantine-key of raw bytes".into(),
-            from_nowhere.identity().to_vec(),
+            from_nowhere.id.key().to_vec(),
         ),
+        (
+            "quarantine-key of raw bytes and their form".into(),
+            from_table.id.key().to_vec(),
+        ),
+        written("quarantine-totals", &|out| totals.encode(out)),
         (
             "set-digest".into(),
             [&set.hash.to_be_bytes()[..], &set.count.to_le_bytes()].concat(),

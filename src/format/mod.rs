@@ -19,7 +19,7 @@ pub(crate) mod row;
 pub(crate) mod value;
 
 pub use digest::{ContentDigest, SetDigest};
-pub use quarantine::{Origin, QuarantineEntry};
+pub use quarantine::{Form, Origin, QuarantineEntry, QuarantineId, Raw, RecordForm};
 
 #[cfg(test)]
 mod golden;

@@ -154,17 +154,9 @@ impl<'a> JsonEvent<'a> {
             .map_err(|error| error.at(self.place(contract)))
     }
 
-    /// The entity that it is about, its event time and its recorded-at. Its features may be anything.
-    ///
-    /// # Errors
-    /// [`ContractViolation`](crate::ErrorKind::ContractViolation) for what is not the view's key.
-    pub(crate) fn about(&self, contract: &Contract) -> Result<(Vec<Value>, Timestamp, Timestamp)> {
-        let recorded_at = self.recorded_at.unwrap_or(self.event_time);
-        Ok((
-            key(&self.entity, contract.key())?,
-            self.event_time,
-            recorded_at,
-        ))
+    /// Its event time and its recorded-at. All else may be anything.
+    pub(crate) fn times(&self) -> (Timestamp, Timestamp) {
+        (self.event_time, self.recorded_at.unwrap_or(self.event_time))
     }
 
     fn key(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {

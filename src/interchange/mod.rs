@@ -6,8 +6,12 @@
 #[cfg(feature = "text")]
 mod cell;
 #[cfg(feature = "text")]
+mod cells;
+#[cfg(feature = "text")]
 mod definition;
 mod event;
+#[cfg(feature = "text")]
+mod glance;
 #[cfg(feature = "text")]
 mod json;
 #[cfg(feature = "text")]
@@ -24,6 +28,8 @@ mod tests;
 #[cfg(feature = "text")]
 pub use definition::{Fence, ViewLine};
 pub use event::Event;
+#[cfg(feature = "text")]
+pub(crate) use glance::Glance;
 #[cfg(feature = "text")]
 pub use json::{JsonEvent, JsonLine};
 #[cfg(feature = "text")]

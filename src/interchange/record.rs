@@ -1,13 +1,14 @@
 //! A record of a table as an event: which column of a CSV file means what to a view.
 
+use super::cells;
 use super::event::Event;
-use super::literal::{TimeText, push, write_json_string};
 use crate::error::{Error, Result, did_you_mean};
-use crate::id::DEFAULT_NAMESPACE;
+use crate::format::{Form, RecordForm};
 use crate::op::Op;
-use crate::schema::Contract;
+use crate::schema::{Contract, KeyColumn};
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
+use std::sync::Arc;
 
 /// What the columns of a table are called that are neither key nor feature, and what means null.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,7 @@ pub struct RecordReader<'a> {
     /// Places in the record, and in the contract, of the features that the table has.
     features: Vec<(usize, usize)>,
     ignored: Vec<String>,
+    form: Arc<RecordForm>,
 }
 
 impl<'a> RecordReader<'a> {
@@ -107,6 +109,15 @@ impl<'a> RecordReader<'a> {
             key: key.collect::<Result<_>>()?,
             features: Vec::new(),
             ignored: Vec::new(),
+            form: Arc::new(RecordForm {
+                namespace: contract.namespace().to_owned(),
+                view: contract.name().to_owned(),
+                header: header.iter().map(ToString::to_string).collect(),
+                event_time: options.event_time.clone(),
+                recorded_at: options.recorded_at.clone(),
+                op: options.op.clone(),
+                null: options.null.clone(),
+            }),
         };
         reader.find_features(header)?;
         Ok(reader)
@@ -137,29 +148,30 @@ impl<'a> RecordReader<'a> {
         &self.ignored
     }
 
-    /// Reads one record. `raw` becomes the same event as a line of JSON, for the quarantine, also
-    /// where the record is bad: a cell that cannot be read stands in it as a string. A record of
-    /// the wrong shape becomes its cells with commas between, which no replay takes for an event.
+    /// How `raw` of [`read`](Self::read) is read again.
+    pub fn form(&self) -> Form {
+        Form::Record(self.form.clone())
+    }
+
+    /// Reads one record. `raw` becomes its cells with commas between, byte for byte, for the
+    /// quarantine; [`form`](Self::form) says how they are read again.
     ///
     /// # Errors
     /// [`ContractViolation`](crate::ErrorKind::ContractViolation) or
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) name the first bad cell.
-    pub fn read(&self, cells: &[&[u8]], raw: &mut String) -> Result<Event> {
+    pub fn read(&self, cells: &[&[u8]], raw: &mut Vec<u8>) -> Result<Event> {
         raw.clear();
-        let cells = self.text(cells).inspect_err(|_| {
-            let cells: Vec<_> = cells
-                .iter()
-                .map(|cell| String::from_utf8_lossy(cell))
-                .collect();
-            raw.push_str(&cells.join(","));
-        })?;
+        cells::write(cells, raw);
+        self.event(cells)
+    }
+
+    fn event(&self, cells: &[&[u8]]) -> Result<Event> {
+        let cells = self.text(cells)?;
         let mut row = Row {
             reader: self,
             cells: &cells,
-            raw,
             bad: None,
         };
-        row.begin();
         let entity = row.entity();
         let event_time = row.time("event_time", self.event_time);
         let recorded_at = self.recorded_at.and_then(|at| row.time("recorded_at", at));
@@ -182,6 +194,65 @@ impl<'a> RecordReader<'a> {
                 features,
             }),
         }
+    }
+}
+
+// What was set aside, read again.
+impl<'a> RecordReader<'a> {
+    pub(crate) fn of_form(contract: &'a Contract, form: &RecordForm) -> Result<Self> {
+        let header: Vec<&str> = form.header.iter().map(String::as_str).collect();
+        let options = RecordOptions {
+            event_time: form.event_time.clone(),
+            recorded_at: form.recorded_at.clone(),
+            op: form.op.clone(),
+            null: form.null.clone(),
+        };
+        RecordReader::new(contract, &header, &options)
+    }
+
+    /// Reads one record from its bytes: cells between commas, quoted as RFC 4180 says, without the
+    /// line break that ends it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); also where a quote is not closed at the end of a cell.
+    pub fn read_raw(&self, raw: &[u8]) -> Result<Event> {
+        let cells = cells::read(raw)?;
+        self.event(&cells.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The key of a record, whatever else is wrong with it.
+    pub(crate) fn key_again(
+        contract: &Contract,
+        form: &RecordForm,
+        raw: &[u8],
+    ) -> Option<Vec<Value>> {
+        let cells = cells::read(raw).ok()?;
+        let value = |column: &KeyColumn| {
+            let at = form.header.iter().position(|name| *name == column.name)?;
+            let cell = std::str::from_utf8(cells.get(at)?).ok()?;
+            let is_null = cell == form.null.as_deref().unwrap_or("");
+            (!is_null).then(|| Value::from_cell(cell, column.ty).ok())?
+        };
+        contract.key().iter().map(value).collect()
+    }
+
+    /// The event time and the recorded-at of a record, whatever else is wrong with it.
+    pub(crate) fn times_again(form: &RecordForm, raw: &[u8]) -> Option<(Timestamp, Timestamp)> {
+        let cells = cells::read(raw).ok()?;
+        let cell = |column: &String| {
+            let at = form.header.iter().position(|name| name == column)?;
+            std::str::from_utf8(cells.get(at)?).ok()
+        };
+        let et = Timestamp::parse(cell(&form.event_time)?).ok()?;
+        let rec = match &form.recorded_at {
+            None => et,
+            Some(column) => match cell(column)? {
+                "" => et,
+                text if Some(text) == form.null.as_deref() => et,
+                text => Timestamp::parse(text).ok()?,
+            },
+        };
+        Some((et, rec))
     }
 }
 
@@ -218,24 +289,11 @@ impl RecordReader<'_> {
 struct Row<'r> {
     reader: &'r RecordReader<'r>,
     cells: &'r [&'r str],
-    raw: &'r mut String,
     /// The first thing that is wrong with it.
     bad: Option<Error>,
 }
 
 impl<'r> Row<'r> {
-    fn begin(&mut self) {
-        let (namespace, view) = (
-            self.reader.contract.namespace(),
-            self.reader.contract.name(),
-        );
-        self.raw.push('{');
-        if namespace != DEFAULT_NAMESPACE {
-            push(self.raw, format_args!("\"namespace\":\"{namespace}\","));
-        }
-        push(self.raw, format_args!("\"view\":\"{view}\",\"entity\":{{"));
-    }
-
     fn fail(&mut self, error: Error) {
         self.bad.get_or_insert(error);
     }
@@ -247,37 +305,21 @@ impl<'r> Row<'r> {
         (!is_null).then_some(cell)
     }
 
-    /// Writes the cell as JSON and reads it. A null is `Value::Null`.
+    /// The value of a cell. A null is `Value::Null`, and so is what cannot be read.
     fn value(&mut self, what: &str, name: &str, at: usize, ty: Type) -> Value {
         let Some(cell) = self.cell(at) else {
-            self.raw.push_str("null");
             return Value::Null;
         };
-        match Value::from_cell(cell, ty) {
-            Ok(value) => {
-                value.write_json(self.raw, TimeText::Micros);
-                value
-            }
-            Err(error) => {
-                write_json_string(self.raw, cell);
-                self.fail(error.at(format_args!("{what} {name:?}")));
-                Value::Null
-            }
-        }
+        Value::from_cell(cell, ty).unwrap_or_else(|error| {
+            self.fail(error.at(format_args!("{what} {name:?}")));
+            Value::Null
+        })
     }
 
     fn entity(&mut self) -> Vec<(String, Value)> {
-        let mut entity = Vec::with_capacity(self.reader.key.len());
-        for (number, (column, at)) in self
-            .reader
-            .contract
-            .key()
-            .iter()
-            .zip(&self.reader.key)
-            .enumerate()
-        {
-            let comma = if number > 0 { "," } else { "" };
-            push(self.raw, format_args!("{comma}\"{}\":", column.name));
+        let reader = self.reader;
+        let mut entity = Vec::with_capacity(reader.key.len());
+        for (column, at) in reader.contract.key().iter().zip(&reader.key) {
             let value = self.value("key column", &column.name, *at, column.ty);
             if value == Value::Null {
                 let (name, ty) = (&column.name, column.ty);
@@ -287,7 +329,6 @@ impl<'r> Row<'r> {
             }
             entity.push((column.name.clone(), value));
         }
-        self.raw.push('}');
         entity
     }
 
@@ -299,26 +340,15 @@ impl<'r> Row<'r> {
             }
             return None;
         };
-        push(self.raw, format_args!(",\"{what}\":"));
-        match Timestamp::parse(cell) {
-            Ok(t) => {
-                TimeText::Rfc3339.write_json(self.raw, t);
-                Some(t)
-            }
-            Err(error) => {
-                write_json_string(self.raw, cell);
-                self.fail(error.at(what));
-                None
-            }
-        }
+        Timestamp::parse(cell)
+            .map_err(|error| self.fail(error.at(what)))
+            .ok()
     }
 
     fn op(&mut self) -> Op {
         let Some(cell) = self.reader.op.and_then(|at| self.cell(at)) else {
             return Op::Put;
         };
-        self.raw.push_str(",\"op\":");
-        write_json_string(self.raw, cell);
         cell.parse().unwrap_or_else(|error| {
             self.fail(error);
             Op::Put
@@ -328,19 +358,15 @@ impl<'r> Row<'r> {
     /// The features. A Delete says nothing about features, and a table cannot leave a cell out, so
     /// that null and empty cells of a Delete are no features.
     fn features(&mut self, op: Op) -> Vec<(String, Value)> {
-        self.raw.push_str(",\"features\":{");
         let mut features = Vec::with_capacity(self.reader.features.len());
         for &(at, place) in &self.reader.features {
             if op == Op::Delete && self.cell(at).unwrap_or("").is_empty() {
                 continue;
             }
             let feature = &self.reader.contract.features()[place];
-            let comma = if features.is_empty() { "" } else { "," };
-            push(self.raw, format_args!("{comma}\"{}\":", feature.name()));
             let value = self.value("feature", feature.name(), at, feature.ty());
             features.push((feature.name().to_owned(), value));
         }
-        self.raw.push_str("}}");
         features
     }
 }

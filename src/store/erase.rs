@@ -20,6 +20,7 @@ use super::Store;
 use crate::catalog::{Catalog, Entity, View, ViewState};
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::format::QuarantineId;
 use crate::format::catalog::{CatalogKey, Fence, encode_fence, erasure_key, fence_key, parse_key};
 use crate::format::checksum;
 use crate::format::erasure::ErasureRecord;
@@ -29,7 +30,7 @@ use crate::id::Hex;
 use crate::kv::{Family, Kv, KvBatch, Walk};
 use crate::law::{Fold, is_fenced};
 use crate::time::Timestamp;
-use crate::write::entries_about;
+use crate::write::{Held, Quarantine, entries_about};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -159,7 +160,7 @@ impl Store {
         let administration = self.0.administration.lock();
         writer.check_alive()?;
         let held = writer.stripes.lock(std::iter::once(entity.prefix()));
-        let mut set_aside = writer.quarantine.hold();
+        let set_aside = writer.quarantine.hold();
         // Planned first: what cannot be read is found before anything is done.
         let (fence, record) = self.intend(view, entity, options.recorded_at, now)?;
         let mut removal = Removal::plan(self.kv(), self.catalog(), entity, &fence, now)?;
@@ -169,10 +170,9 @@ impl Store {
         view.state.raise_fence(*entity.prefix(), fence);
         failpoint::pass("erase.in_force");
         removal.complete(number, record);
-        let removed = removal.commit(self.kv());
+        let removed = removal.commit(self.kv(), set_aside);
         removed.inspect_err(|error| writer.fail(error))?;
-        *set_aside = set_aside.saturating_sub(erased.quarantined);
-        drop((set_aside, held, administration));
+        drop((held, administration));
         if options.reclaim {
             failpoint::pass("erase.before_reclaim");
             let reclaimed = self.kv().reclaim(entity.prefix());
@@ -279,7 +279,12 @@ impl Store {
 }
 
 /// Carries out every erase that a crash cut short behind its fence. Doing it again changes nothing.
-pub(super) fn complete(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
+pub(super) fn complete(
+    kv: &Kv,
+    catalog: &Catalog,
+    quarantine: &Quarantine,
+    now: Timestamp,
+) -> Result<()> {
     for (number, record) in records(kv)? {
         if record.is_done {
             continue;
@@ -293,7 +298,7 @@ pub(super) fn complete(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()>
         let entity = Entity::of_bytes(&view, &fence.entity);
         let mut removal = Removal::plan(kv, catalog, &entity, &fence, now)?;
         removal.complete(number, record);
-        removal.commit(kv)?;
+        removal.commit(kv, quarantine.hold())?;
     }
     Ok(())
 }
@@ -320,7 +325,7 @@ struct Removal<'k> {
     batch: KvBatch<'k>,
     was_known: bool,
     versions: u64,
-    quarantined: u64,
+    quarantined: Vec<QuarantineId>,
 }
 
 impl<'k> Removal<'k> {
@@ -343,13 +348,9 @@ impl<'k> Removal<'k> {
             batch: kv.batch(),
             was_known: latest.is_some(),
             versions: 0,
-            quarantined: 0,
+            quarantined: entries_about(kv, catalog, entity.prefix(), fence)?,
         };
         removal.versions(kv, entity, fence, now)?;
-        for entry in entries_about(kv, catalog, entity.prefix(), fence)? {
-            removal.batch.delete(Family::Quarantine, &entry);
-            removal.quarantined += 1;
-        }
         Ok(removal)
     }
 
@@ -403,7 +404,7 @@ impl<'k> Removal<'k> {
             floor: record.floor,
             was_known: self.was_known,
             versions: self.versions,
-            quarantined: self.quarantined,
+            quarantined: self.quarantined.len() as u64,
             reclaimed: false,
         }
     }
@@ -413,7 +414,7 @@ impl<'k> Removal<'k> {
         let record = ErasureRecord {
             is_done: true,
             versions: self.versions,
-            quarantined: self.quarantined,
+            quarantined: self.quarantined.len() as u64,
             ..record
         };
         self.batch
@@ -422,12 +423,14 @@ impl<'k> Removal<'k> {
             });
     }
 
-    fn commit(self, kv: &Kv) -> Result<()> {
+    fn commit(mut self, kv: &Kv, set_aside: Held<'_>) -> Result<()> {
+        let change = set_aside.stage_removal(kv, &self.quarantined, &mut self.batch)?;
         failpoint::pass("erase.before_removal");
         self.batch.commit()?;
         failpoint::pass("erase.after_removal");
         kv.sync()?;
         failpoint::pass("erase.after_removal_fsync");
+        set_aside.committed(change);
         Ok(())
     }
 }

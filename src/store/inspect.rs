@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
 use crate::format::digest;
 use crate::format::key::{self, Prefix, Stamp};
-use crate::format::quarantine::QuarantineEntry;
+use crate::format::quarantine::{TOTALS_KEY, Totals};
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::id::Hex;
 use crate::kv::{Family, Kv, KvSnapshot, Walk};
@@ -14,6 +14,7 @@ use crate::law::{Fold, contradict};
 use crate::op::Op;
 use crate::read::refold;
 use crate::time::Timestamp;
+use crate::write::QuarantineEntries;
 use std::sync::Arc;
 
 /// How far a verification has come.
@@ -240,19 +241,32 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Every entry against its key, and all of them against the totals by which they are bounded.
     fn quarantine(&mut self) -> Result<()> {
-        let mut cursor = self
-            .kv
-            .cursor(Family::Quarantine, Walk::Range, Some(self.at));
-        cursor.seek(&[])?;
-        while let Some((key, stored)) = cursor.item() {
+        let mut found = Totals::default();
+        let mut entries = QuarantineEntries::of(self.kv, Some(self.at));
+        while let Some((_, bytes, entry)) = entries.next_entry() {
             self.step();
-            let entry =
-                checksum::open("a quarantine entry", key, stored).and_then(QuarantineEntry::decode);
+            found.rows += 1;
+            found.bytes += bytes;
             if self.report.survive(entry)?.is_some() {
                 self.report.quarantined += 1;
             }
-            cursor.next()?;
+        }
+        entries.ended()?;
+        let stored = self
+            .kv
+            .get(Family::Quarantine, &TOTALS_KEY, Some(self.at))?;
+        let told = match stored {
+            Some(stored) => Totals::decode(checksum::open("the totals", &TOTALS_KEY, &stored)?)?,
+            None => Totals::default(),
+        };
+        if told != found {
+            self.report.find(format_args!(
+                "the quarantine holds {} rows of {} bytes and is said to hold {} of {}; drop every \
+                 entry, or restore the store",
+                found.rows, found.bytes, told.rows, told.bytes
+            ));
         }
         Ok(())
     }

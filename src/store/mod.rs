@@ -6,18 +6,21 @@ mod erase;
 mod inspect;
 mod open;
 mod options;
+mod quarantine;
 mod snapshot;
 mod sources;
 
 pub use erase::{EraseOptions, Erased, Erasure};
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
+pub use quarantine::QuarantineFilter;
+#[cfg(feature = "text")]
+pub use quarantine::{ReplayReport, StillBad};
 pub use snapshot::Snapshot;
 
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
-use crate::format::QuarantineEntry;
 use crate::format::catalog::{
     Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
     view_key,
@@ -30,7 +33,7 @@ use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
 use crate::trace;
 use crate::value::Value;
-use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer, entries};
+use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer};
 use parking_lot::Mutex;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -245,14 +248,6 @@ impl Store {
     /// One state of the store, one `now` and one floor per view, for as long as it is kept.
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot::of(self)
-    }
-
-    /// The rows that were set aside.
-    ///
-    /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) names the entry.
-    pub fn quarantine(&self) -> Result<Vec<QuarantineEntry>> {
-        entries(self.kv())
     }
 
     /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.

@@ -57,15 +57,13 @@ impl Store {
         // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
         let catalog = Catalog::new(marker.hash_key);
         let next_view = load_catalog(&kv, &catalog)?;
+        let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
         // An erase that a crash cut short is carried out before anybody can ask.
-        super::erase::complete(&kv, &catalog, options.clock.now())?;
+        super::erase::complete(&kv, &catalog, &quarantine, options.clock.now())?;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
-        let (quarantine, poison) = (
-            Quarantine::open(&kv, options.quarantine_rows_max)?,
-            Poison::default(),
-        );
+        let poison = Poison::default();
         let thread = Syncing {
             syncer: syncer.clone(),
             kv: kv.clone(),

@@ -2,8 +2,9 @@
 
 use super::Store;
 use crate::error::Result;
+use crate::format::quarantine::Totals;
 use crate::kv::KvOptions;
-use crate::limits::QUARANTINE_ROWS_DEFAULT;
+use crate::limits::{QUARANTINE_BYTES_DEFAULT, QUARANTINE_ROWS_DEFAULT};
 use crate::time::{Clock, SystemClock};
 use std::fmt;
 use std::path::Path;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 pub struct StoreOptions {
     pub(super) create: bool,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) quarantine_rows_max: u64,
+    pub(super) quarantine_max: Totals,
     pub(super) exact_receipts: bool,
     pub(super) kv: KvOptions,
 }
@@ -36,7 +37,10 @@ impl Default for StoreOptions {
         StoreOptions {
             create: false,
             clock: Arc::new(SystemClock),
-            quarantine_rows_max: QUARANTINE_ROWS_DEFAULT,
+            quarantine_max: Totals {
+                rows: QUARANTINE_ROWS_DEFAULT,
+                bytes: QUARANTINE_BYTES_DEFAULT,
+            },
             exact_receipts: false,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
@@ -47,7 +51,8 @@ impl Default for StoreOptions {
 }
 
 impl StoreOptions {
-    /// An existing store, the machine's clock, 100,000 rows of quarantine, a block cache of 256 MiB.
+    /// An existing store, the machine's clock, a quarantine of 100,000 rows and 256 MiB, a block
+    /// cache of 256 MiB.
     pub fn new() -> Self {
         StoreOptions::default()
     }
@@ -66,7 +71,14 @@ impl StoreOptions {
 
     /// How many rows the quarantine may hold before it is full.
     pub fn quarantine_rows_max(mut self, rows: u64) -> Self {
-        self.quarantine_rows_max = rows;
+        self.quarantine_max.rows = rows;
+        self
+    }
+
+    /// How many bytes the quarantine may hold before it is full: rows as they came in, reasons and
+    /// all, and their keys.
+    pub fn quarantine_bytes_max(mut self, bytes: u64) -> Self {
+        self.quarantine_max.bytes = bytes;
         self
     }
 
@@ -114,7 +126,7 @@ impl fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreOptions")
             .field("create", &self.create)
-            .field("quarantine_rows_max", &self.quarantine_rows_max)
+            .field("quarantine_max", &self.quarantine_max)
             .field("exact_receipts", &self.exact_receipts)
             .field("kv", &self.kv)
             .finish_non_exhaustive()

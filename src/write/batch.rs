@@ -2,7 +2,7 @@
 
 use crate::catalog::{Entity, Taken, View};
 use crate::error::{Error, Result};
-use crate::format::quarantine::Origin;
+use crate::format::quarantine::{Origin, QuarantineEntry, Raw};
 use crate::format::row::{BodyBuilder, begin_history};
 use crate::interchange::Event;
 use crate::op::Op;
@@ -46,14 +46,19 @@ pub(super) enum Pending {
     /// By names; not judged yet.
     Event {
         event: Event,
-        raw: Vec<u8>,
+        raw: Raw,
         origin: Option<Origin>,
     },
     /// It could not even be read.
     Bad {
         error: Error,
-        raw: Vec<u8>,
+        raw: Raw,
         origin: Option<Origin>,
+    },
+    /// It was set aside before; read as this event, or else as it came in.
+    Replay {
+        entry: Box<QuarantineEntry>,
+        event: Option<Event>,
     },
 }
 
@@ -109,17 +114,63 @@ impl WriteBatch {
 
     /// Adds an event by names. It is judged where it is written; `raw` and `origin` are kept if it
     /// ends in the quarantine.
-    pub fn push(&mut self, event: Event, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
+    pub fn push(&mut self, event: Event, raw: impl Into<Raw>, origin: Option<Origin>) {
         let raw = raw.into();
-        self.bytes += raw.len();
+        self.bytes += raw.bytes.len();
         self.rows.push(Pending::Event { event, raw, origin });
     }
 
     /// Adds what could not be read as an event, so that it is counted and kept like any bad row.
-    pub fn push_bad(&mut self, error: Error, raw: impl Into<Vec<u8>>, origin: Option<Origin>) {
+    pub fn push_bad(&mut self, error: Error, raw: impl Into<Raw>, origin: Option<Origin>) {
         let raw = raw.into();
-        self.bytes += raw.len();
+        self.bytes += raw.bytes.len();
         self.rows.push(Pending::Bad { error, raw, origin });
+    }
+
+    /// Adds a row that was set aside, as it came in, to be judged by the views as they are now. The
+    /// batch that writes it also takes its entry away; where the row is bad again the entry stays and
+    /// tells the new reason.
+    ///
+    /// An entry that is gone when the batch is written, because somebody else has replayed or dropped
+    /// it, is left out, and is no row of the receipt.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// let weather = || ViewDefinition::builder("weather").key("origin", Type::String);
+    /// store.apply(weather().feature("temp", Type::F64).build()?)?;
+    /// let line = br#"{"view":"weather","entity":{"origin":"EWR"},"event_time":0,"features":{"gust":3}}"#;
+    /// let mut batch = WriteBatch::new();
+    /// let event = JsonEvent::parse(line)?.resolve(store.view("weather")?.contract());
+    /// batch.push_bad(event.unwrap_err(), &line[..], None);
+    /// assert_eq!(store.write(batch, WriteOptions::synced().quarantine())?.quarantined, 1);
+    ///
+    /// let gust = FeatureDefinition::new("gust", Type::F64).nullable();
+    /// store.apply(weather().feature("temp", Type::F64).define(gust).build()?)?;
+    /// let mut batch = WriteBatch::new();
+    /// for entry in store.quarantine() {
+    ///     batch.replay(entry?);
+    /// }
+    /// assert_eq!(store.write(batch, WriteOptions::default())?.applied, 1);
+    /// assert_eq!(store.quarantine().count(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn replay(&mut self, entry: QuarantineEntry) {
+        self.rows.push(Pending::Replay {
+            entry: Box::new(entry),
+            event: None,
+        });
+    }
+
+    /// The same for a row that was mended: what is written is this event. Where it is bad too, the
+    /// entry keeps what came in.
+    pub fn replay_as(&mut self, entry: QuarantineEntry, event: Event) {
+        self.rows.push(Pending::Replay {
+            entry: Box::new(entry),
+            event: Some(event),
+        });
     }
 }
 

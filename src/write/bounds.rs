@@ -20,8 +20,8 @@ pub(super) fn check_rows(rows: usize) -> Result<()> {
 /// Before a lock is taken: good rows as they are encoded, bad ones as they came.
 pub(super) fn check_bytes(good: &[Candidate], bad: &[Bad]) -> Result<()> {
     let encoded: usize = good.iter().map(|row| row.value.len()).sum();
-    let aside: usize = bad.iter().map(|row| row.entry.raw.len()).sum();
-    let bytes = encoded + aside;
+    let aside: u64 = bad.iter().map(|row| row.entry.raw_bytes).sum();
+    let bytes = encoded + aside as usize;
     if bytes <= BATCH_BYTES_MAX {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use super::durable::{Syncer, Ticket};
 use super::forget::{self, Subject};
 use super::judge::{Bad, Candidate, judge};
 use super::owner::Owner;
-use super::quarantine::Quarantine;
+use super::quarantine::{Held, Quarantine};
 use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 use super::stripes::Stripes;
 use crate::catalog::{Catalog, ViewState};
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::format::catalog::newest_key;
 use crate::format::key::{self, Prefix, Stamp};
+use crate::format::quarantine::QuarantineId;
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
 use crate::law::{self, Admission, Fold, Retained};
@@ -106,9 +107,8 @@ impl Writer {
         }
         super::stretch::check(&batch.taken)?;
         self.catalog.sources.check_room(&batch.taken)?;
-        let rows = batch.rows.len() as u64;
         let appended = options.log_append_time.unwrap_or(now);
-        let (good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
+        let (mut good, mut bad) = judge(batch.rows, &self.catalog, now, appended);
         bounds::check_bytes(&good, &bad)?;
         // A bad row that says whom it is about holds that stripe too: an erase of that entity comes
         // before it, and fences it, or after it, and removes it.
@@ -116,7 +116,9 @@ impl Writer {
         let prefixes = good.iter().map(|row| row.entity.prefix());
         let of_bad = subjects.iter().flatten().map(Subject::prefix);
         let held = self.stripes.lock(prefixes.chain(of_bad));
-        let fenced = forget::drop_fenced(&mut bad, &subjects);
+        let (fenced, mut done) = forget::drop_fenced(&mut bad, &subjects);
+        let mut quarantine = self.hold_replayed(&mut good, &mut bad)?;
+        let rows = (good.len() + bad.len()) as u64 + fenced;
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             trace::refused(bad.len(), &bad[0].entry.reason);
@@ -128,6 +130,10 @@ impl Writer {
             fenced,
             ..Receipt::default()
         };
+        done.extend(good.iter().filter_map(|row| row.came.replayed()));
+        if quarantine.is_none() && !(bad.is_empty() && done.is_empty()) {
+            quarantine = Some(self.quarantine.hold());
+        }
         let mut kv_batch = self.kv.batch();
         let mut newest: Newest<'_> = HashMap::new();
         for row in good {
@@ -153,7 +159,7 @@ impl Writer {
             group.put_latest(prefix, &mut kv_batch);
             bounds::check_commit(kv_batch.bytes())?;
         }
-        self.commit(kv_batch, &bad, &newest)?;
+        self.commit(kv_batch, quarantine, (&bad, &done), &newest)?;
         drop(held);
         // After the commit, before the number: the sync that covers the number covers the stretches.
         self.catalog.sources.take(batch.taken);
@@ -207,13 +213,7 @@ impl Writer {
                      another key, or keep it in another store",
                     super::judge::place(&row.view.contract, &row.entity.to_values())
                 ));
-                bad.push(Bad::new(
-                    row.number,
-                    error,
-                    row.raw.clone(),
-                    row.origin.clone(),
-                    now,
-                ));
+                bad.push(Bad::of(row, error, now));
             }
         }
         Ok((good, groups))
@@ -283,7 +283,38 @@ impl Writer {
         Ok(!retained.admit(&row.stamp, row.op, &version.body)?)
     }
 
-    fn commit(&self, mut batch: KvBatch<'_>, bad: &[Bad], newest: &Newest<'_>) -> Result<()> {
+    /// Leaves out what is replayed and is no longer set aside: somebody else wrote it, or dropped it.
+    /// Nobody touches the quarantine from here to the commit.
+    fn hold_replayed(
+        &self,
+        good: &mut Vec<Candidate>,
+        bad: &mut Vec<Bad>,
+    ) -> Result<Option<Held<'_>>> {
+        let of_bad = |bad: &Bad| bad.replayed.then_some(bad.entry.id);
+        let replayed = good.iter().filter_map(|row| row.came.replayed());
+        let replayed: Vec<_> = replayed.chain(bad.iter().filter_map(of_bad)).collect();
+        if replayed.is_empty() {
+            return Ok(None);
+        }
+        let held = self.quarantine.hold();
+        let mut present = held.present(&self.kv, replayed)?;
+        // An entry counts once, also in a batch that replays it twice.
+        good.retain(|row| row.came.replayed().is_none_or(|id| present.remove(&id)));
+        bad.retain(|row| of_bad(row).is_none_or(|id| present.remove(&id)));
+        Ok(Some(held))
+    }
+
+    fn commit(
+        &self,
+        mut batch: KvBatch<'_>,
+        quarantine: Option<Held<'_>>,
+        (bad, done): (&[Bad], &[QuarantineId]),
+        newest: &Newest<'_>,
+    ) -> Result<()> {
+        let quarantine = match quarantine {
+            Some(held) => Some((held.stage(&self.kv, bad, done, &mut batch)?, held)),
+            None => None,
+        };
         let mut held: Option<MutexGuard<'_, ()>> = None;
         for (view, et) in newest.values() {
             let windowed = matches!(view.contract().time().history, Retention::Window(_));
@@ -298,14 +329,15 @@ impl Writer {
                 });
             }
         }
-        if batch.is_empty() && bad.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
-        self.quarantine.commit_with(&self.kv, bad, batch, |batch| {
-            failpoint::pass("write.before_commit");
-            batch.commit().inspect_err(|error| self.poison(error))
-        })?;
+        failpoint::pass("write.before_commit");
+        batch.commit().inspect_err(|error| self.poison(error))?;
         failpoint::pass("write.after_commit");
+        if let Some((change, held)) = quarantine {
+            held.committed(change);
+        }
         for (view, et) in newest.values() {
             view.accepted(*et);
         }

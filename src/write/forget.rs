@@ -2,102 +2,109 @@
 //!
 //! A bad row has no contract to hold it to, but mostly it still says its view, its entity and its
 //! times. Where it does, an erase removes it from the quarantine and keeps it out from then on: bad
-//! or not, a row behind a fence is no row. What cannot be read so far stays, because nobody can say
-//! whom it is about.
+//! or not, a row behind a fence is no row. A row that names its entity and no time that can be read
+//! goes with an erase, because nobody can say that it is newer, and is set aside if it comes in after
+//! one, for the same reason. What does not even name its entity is about nobody, and stays.
 
 use super::judge::Bad;
-use super::quarantine::Quarantine;
+use super::quarantine::QuarantineEntries;
+use super::replay;
 use crate::catalog::{Catalog, Entity};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::format::catalog::Fence;
-use crate::format::checksum;
 use crate::format::key::{Prefix, Stamp};
-use crate::format::quarantine::QuarantineEntry;
-use crate::kv::{Family, Kv, Walk};
+use crate::format::quarantine::{QuarantineEntry, QuarantineId};
+use crate::id::DEFAULT_NAMESPACE;
+use crate::kv::Kv;
 use crate::law::is_fenced;
-use parking_lot::MutexGuard;
 
-/// The entity and the times that a bad row names.
+/// The entity that a bad row names, and its times where they can be read.
 pub(super) struct Subject {
     entity: Entity,
-    stamp: Stamp,
+    stamp: Option<Stamp>,
 }
 
 impl Subject {
-    /// Reads as much of a row as is needed to know whom it is about.
-    #[cfg(feature = "text")]
-    fn of(raw: &[u8], catalog: &Catalog) -> Option<Subject> {
-        let event = crate::interchange::JsonEvent::parse(raw).ok()?;
-        let namespace = event.namespace().unwrap_or(crate::id::DEFAULT_NAMESPACE);
-        let view = crate::catalog::View::of(catalog.find(namespace, event.view().ok()?)?);
-        let (columns, et, rec) = event.about(view.contract()).ok()?;
-        let stamp = Stamp { et, rec, last: 0 };
-        let entity = view.entity(columns).ok()?;
+    /// Reads as much of a row as is needed to know whom it is about, by the views as they are now:
+    /// the view may not have been there, or may not have been able to read it, when it was set aside.
+    fn of(entry: &QuarantineEntry, catalog: &Catalog) -> Option<Subject> {
+        let known =
+            |namespace: &Option<String>, view: &Option<String>, entity: &Option<Vec<u8>>| {
+                let namespace = namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+                let view = catalog.find(namespace, view.as_deref()?)?;
+                Some(Entity::of_bytes(&view, entity.as_deref()?))
+            };
+        let entity = known(&entry.namespace, &entry.view, &entry.entity).or_else(|| {
+            let about = replay::about(&entry.raw, &entry.form, catalog);
+            known(&about.namespace, &about.view, &about.entity)
+        })?;
+        let stamp = replay::times(entry).map(|(et, rec)| Stamp { et, rec, last: 0 });
         Some(Subject { entity, stamp })
-    }
-
-    /// Without text, rows that were set aside cannot be read.
-    #[cfg(not(feature = "text"))]
-    fn of(_: &[u8], _: &Catalog) -> Option<Subject> {
-        None
     }
 
     pub(super) fn prefix(&self) -> &Prefix {
         self.entity.prefix()
     }
 
-    fn is_behind(&self, fence: &Fence) -> bool {
-        fence.entity == self.entity.bytes() && is_fenced(fence, &self.stamp)
+    fn is_behind(&self, fence: &Fence, where_nobody_knows: bool) -> bool {
+        fence.entity == self.entity.bytes()
+            && self
+                .stamp
+                .map_or(where_nobody_knows, |stamp| is_fenced(fence, &stamp))
     }
 }
 
 /// Whom each of these rows is about, in their order.
 pub(super) fn subjects(bad: &[Bad], catalog: &Catalog) -> Vec<Option<Subject>> {
     bad.iter()
-        .map(|bad| Subject::of(&bad.entry.raw, catalog))
+        .map(|bad| Subject::of(&bad.entry, catalog))
         .collect()
 }
 
-/// Takes out the rows that an erase has put out of reach; says how many.
-pub(super) fn drop_fenced(bad: &mut Vec<Bad>, subjects: &[Option<Subject>]) -> u64 {
+/// Takes out the rows that an erase has put out of reach. Says how many, and which entries are done
+/// with thereby, because such a row was replayed.
+pub(super) fn drop_fenced(
+    bad: &mut Vec<Bad>,
+    subjects: &[Option<Subject>],
+) -> (u64, Vec<QuarantineId>) {
     let before = bad.len();
     let mut subjects = subjects.iter();
-    bad.retain(|_| {
+    let mut done = Vec::new();
+    bad.retain(|bad| {
         let subject = subjects.next().and_then(Option::as_ref);
         let fence = subject.and_then(|s| Some((s, s.entity.view().fence(s.prefix())?)));
-        !fence.is_some_and(|(subject, fence)| subject.is_behind(&fence))
+        let goes = fence.is_some_and(|(subject, fence)| subject.is_behind(&fence, false));
+        if goes && bad.replayed {
+            done.push(bad.entry.id);
+        }
+        !goes
     });
-    (before - bad.len()) as u64
+    ((before - bad.len()) as u64, done)
 }
 
-/// The keys of the rows in the quarantine that this fence puts out of reach. The one place that
-/// knows how they are found: it reads all of them, of which there is a bounded number.
+/// The entries that this fence puts out of reach. It reads all of them, of which there is a bounded
+/// number. A damaged entry says nothing of whom it is about; `verify` reports it.
 pub(crate) fn entries_about(
     kv: &Kv,
     catalog: &Catalog,
     prefix: &Prefix,
     fence: &Fence,
-) -> Result<Vec<Vec<u8>>> {
+) -> Result<Vec<QuarantineId>> {
     let mut found = Vec::new();
-    let mut cursor = kv.cursor(Family::Quarantine, Walk::Range, None);
-    cursor.seek(&[])?;
-    while let Some((key, stored)) = cursor.item() {
-        // A damaged entry says nothing of whom it is about; `verify` reports it.
-        let entry = checksum::open("a quarantine entry", key, stored)
-            .and_then(QuarantineEntry::decode)
-            .ok();
-        let subject = entry.and_then(|entry| Subject::of(&entry.raw, catalog));
-        if subject.is_some_and(|subject| subject.prefix() == prefix && subject.is_behind(fence)) {
-            found.push(key.to_vec());
+    let mut entries = QuarantineEntries::of(kv, None);
+    while let Some((id, _, entry)) = entries.next_entry() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.kind() == ErrorKind::Corrupt => continue,
+            Err(error) => return Err(error),
+        };
+        let subject = Subject::of(&entry, catalog);
+        if subject
+            .is_some_and(|subject| subject.prefix() == prefix && subject.is_behind(fence, true))
+        {
+            found.push(id);
         }
-        cursor.next()?;
     }
+    entries.ended()?;
     Ok(found)
-}
-
-impl Quarantine {
-    /// Lets nobody add to the quarantine or take from it; the number is how many rows it holds.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, u64> {
-        self.rows.lock()
-    }
 }

@@ -1,12 +1,13 @@
 //! Which rows keep their contract. Pure but for the catalog it looks names up in.
 
 use super::batch::{Draft, Pending, encode, encode_row};
+use super::replay::{self, Read};
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, Result, did_you_mean};
 use crate::format::digest;
 use crate::format::key::{self, HISTORY_KEY_BYTES, Stamp};
 use crate::format::limits::ROW_BYTES_MAX;
-use crate::format::quarantine::{Origin, QuarantineEntry};
+use crate::format::quarantine::{About, Form, Origin, QuarantineEntry, QuarantineId, Raw};
 use crate::format::row::{BodyBuilder, HistoryRow};
 use crate::interchange::Event;
 use crate::law::check_times;
@@ -27,8 +28,27 @@ pub(super) struct Candidate {
     pub(super) value: Vec<u8>,
     /// Its number in the batch, from zero.
     pub(super) number: usize,
-    pub(super) raw: Vec<u8>,
-    pub(super) origin: Option<Origin>,
+    pub(super) came: Came,
+}
+
+/// How a row came, in case that it is bad after all.
+#[derive(Default)]
+pub(super) enum Came {
+    /// By handles: what there is of it is the candidate.
+    #[default]
+    Checked,
+    Raw(Raw, Option<Origin>),
+    Replayed(Box<QuarantineEntry>),
+}
+
+impl Came {
+    /// The entry that is done with once the row is written.
+    pub(super) fn replayed(&self) -> Option<QuarantineId> {
+        match self {
+            Came::Replayed(entry) => Some(entry.id),
+            _ => None,
+        }
+    }
 }
 
 /// A row that does not.
@@ -36,27 +56,47 @@ pub(super) struct Bad {
     pub(super) number: usize,
     pub(super) error: Error,
     pub(super) entry: QuarantineEntry,
+    /// Whether the entry was there before, and has a new reason.
+    pub(super) replayed: bool,
 }
 
 impl Bad {
     pub(super) fn new(
         number: usize,
         error: Error,
-        raw: Vec<u8>,
-        origin: Option<Origin>,
+        came: Came,
+        about: About,
         now: Timestamp,
     ) -> Self {
-        let entry = QuarantineEntry {
-            reason: error.to_string(),
-            set_aside_at: now,
-            raw,
-            origin,
+        let reason = error.to_string();
+        let (entry, replayed) = match came {
+            Came::Replayed(entry) => (entry.again(&reason, about), true),
+            Came::Raw(raw, origin) => (
+                QuarantineEntry::new(&reason, now, raw, origin, about),
+                false,
+            ),
+            Came::Checked => {
+                let raw = Raw::default();
+                (QuarantineEntry::new(&reason, now, raw, None, about), false)
+            }
         };
         Bad {
             number,
             error,
             entry,
+            replayed,
         }
+    }
+
+    /// A candidate that cannot be stored after all.
+    pub(super) fn of(row: &Candidate, error: Error, now: Timestamp) -> Self {
+        let about = about_of(&row.view, &row.entity);
+        let came = match &row.came {
+            Came::Checked => Came::Raw(raw_of(row), None),
+            Came::Raw(raw, origin) => Came::Raw(raw.clone(), origin.clone()),
+            Came::Replayed(entry) => Came::Replayed(entry.clone()),
+        };
+        Bad::new(row.number, error, came, about, now)
     }
 }
 
@@ -70,31 +110,81 @@ pub(super) fn judge(
     let (mut good, mut bad) = (Vec::with_capacity(rows.len()), Vec::new());
     let mut builder = BodyBuilder::default();
     for (number, row) in rows.into_iter().enumerate() {
-        let (judged, raw, origin) = match row {
-            Pending::Bad { error, raw, origin } => (Err(error), raw, origin),
-            Pending::Draft(draft) => match check(&draft, appended) {
-                Ok(()) => (candidate(draft, number), Vec::new(), None),
-                Err(error) => (Err(error), raw_of(&draft), None),
-            },
-            Pending::Event { event, raw, origin } => {
-                let drafted = draft(event, catalog, &mut builder);
-                let judged = drafted.and_then(|draft| {
-                    check(&draft, appended)?;
-                    candidate(draft, number)
-                });
-                (judged, raw, origin)
+        let (drafted, event, came) = match row {
+            Pending::Bad { error, raw, origin } => (Err(error), None, Came::Raw(raw, origin)),
+            Pending::Draft(draft) => (Ok(draft), None, Came::Checked),
+            Pending::Event { event, raw, origin } => (
+                draft(&event, catalog, &mut builder),
+                Some(event),
+                Came::Raw(raw, origin),
+            ),
+            Pending::Replay { entry, event } => {
+                let drafted = match event.map_or_else(|| replay::read(&entry, catalog), as_read) {
+                    Ok(Read::Event(event)) => draft(&event, catalog, &mut builder),
+                    Ok(Read::Draft(draft)) => Ok(draft),
+                    Err(error) => Err(error),
+                };
+                (drafted, None, Came::Replayed(entry))
             }
         };
-        match judged {
-            Ok(candidate) => good.push(Candidate {
-                raw,
-                origin,
-                ..candidate
-            }),
-            Err(error) => bad.push(Bad::new(number, error, raw, origin, now)),
+        let draft = match drafted {
+            Ok(draft) => draft,
+            Err(error) => {
+                let about = match (event, &came) {
+                    (Some(event), _) => about_event(event, catalog),
+                    (None, came) => about_raw(came, catalog),
+                };
+                bad.push(Bad::new(number, error, came, about, now));
+                continue;
+            }
+        };
+        match check(&draft, appended).and_then(|()| stamp(&draft)) {
+            Ok(stamp) => good.push(Candidate::of(draft, stamp, number, came)),
+            Err(error) => {
+                let stamp = Stamp {
+                    et: draft.et,
+                    rec: draft.rec.unwrap_or(draft.et),
+                    last: 0,
+                };
+                let row = Candidate::of(draft, stamp, number, came);
+                bad.push(Bad::of(&row, error, now));
+            }
         }
     }
     (good, bad)
+}
+
+fn as_read(event: Event) -> Result<Read> {
+    Ok(Read::Event(event))
+}
+
+fn about_raw(came: &Came, catalog: &Catalog) -> About {
+    match came {
+        Came::Checked => About::default(),
+        Came::Raw(raw, _) => replay::about(&raw.bytes, &raw.form, catalog),
+        Came::Replayed(entry) => replay::about(&entry.raw, &entry.form, catalog),
+    }
+}
+
+fn about_event(event: Event, catalog: &Catalog) -> About {
+    let view = catalog.find(&event.namespace, &event.view).map(View::of);
+    let entity = view.and_then(|view| {
+        let columns = columns(view.contract(), &event.entity).ok()?;
+        view.entity(columns).ok()
+    });
+    About {
+        namespace: Some(event.namespace),
+        view: Some(event.view),
+        entity: entity.map(|entity| entity.bytes().to_vec()),
+    }
+}
+
+fn about_of(view: &View, entity: &Entity) -> About {
+    About {
+        namespace: Some(view.namespace().to_owned()),
+        view: Some(view.name().to_owned()),
+        entity: Some(entity.bytes().to_vec()),
+    }
 }
 
 fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
@@ -109,68 +199,60 @@ fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
         .map_err(|e| e.at(place(&view.contract, &entity.to_values())))
 }
 
-/// What the quarantine keeps of a row that came by handles: the event line that says the same.
+/// What the quarantine keeps of a row that came by handles: the event line that says the same, or,
+/// in a build without text, the version.
+fn raw_of(row: &Candidate) -> Raw {
+    #[cfg(feature = "text")]
+    if let Ok(version) = HistoryRow::parse(&row.value) {
+        return line_of(row, &version).into();
+    }
+    Raw {
+        bytes: row.value.clone(),
+        form: Form::Version {
+            event_time: row.stamp.et,
+            recorded_at: Some(row.stamp.rec),
+        },
+    }
+}
+
 #[cfg(feature = "text")]
-fn raw_of(draft: &Draft) -> Vec<u8> {
-    let Draft {
-        view,
-        entity,
-        et,
-        rec,
-        op,
-        value,
-    } = draft;
-    let Ok(row) = HistoryRow::parse(value) else {
-        return value.clone();
-    };
-    let stamp = Stamp {
-        et: *et,
-        rec: rec.unwrap_or(*et),
-        last: 0,
-    };
-    let version = crate::query::Version::of(&view.contract, stamp, &row, value, false);
+fn line_of(row: &Candidate, version: &HistoryRow<'_>) -> String {
+    let contract = &row.view.contract;
+    let said = crate::query::Version::of(contract, row.stamp, version, &row.value, false);
     let mut line = String::new();
     let event = crate::interchange::EventLine {
-        contract: view.contract(),
-        entity: &entity.to_values(),
-        event_time: *et,
-        recorded_at: rec.unwrap_or(*et),
-        op: *op,
+        contract,
+        entity: &row.entity.to_values(),
+        event_time: row.stamp.et,
+        recorded_at: row.stamp.rec,
+        op: row.op,
         base: false,
     };
-    event.write_dump(&mut line, version.features().filter_map(Result::ok));
-    line.into_bytes()
+    event.write_dump(&mut line, said.features().filter_map(Result::ok));
+    line
 }
 
-#[cfg(not(feature = "text"))]
-fn raw_of(draft: &Draft) -> Vec<u8> {
-    draft.value.clone()
+fn stamp(draft: &Draft) -> Result<Stamp> {
+    let row = HistoryRow::parse(&draft.value)?;
+    let digest = digest::content(&draft.view.contract, &row.body)?;
+    let rec = draft.rec.unwrap_or(draft.et);
+    Ok(Stamp::new(draft.et, rec, draft.op, digest))
 }
 
-fn candidate(draft: Draft, number: usize) -> Result<Candidate> {
-    let Draft {
-        view,
-        entity,
-        et,
-        rec,
-        op,
-        value,
-    } = draft;
-    let row = HistoryRow::parse(&value)?;
-    let digest = digest::content(&view.contract, &row.body)?;
-    let stamp = Stamp::new(et, rec.unwrap_or(et), op, digest);
-    let key = key::history(entity.prefix(), &stamp);
-    Ok(Candidate {
-        view,
-        entity,
-        op,
-        stamp,
-        key,
-        value,
-        number,
-        raw: Vec::new(),
-        origin: None,
-    })
+impl Candidate {
+    fn of(draft: Draft, stamp: Stamp, number: usize, came: Came) -> Self {
+        let key = key::history(draft.entity.prefix(), &stamp);
+        Candidate {
+            view: draft.view,
+            entity: draft.entity,
+            op: draft.op,
+            stamp,
+            key,
+            value: draft.value,
+            number,
+            came,
+        }
+    }
 }
 
 /// Where a message is about: the view, its schema version and the entity.
@@ -225,7 +307,7 @@ pub(super) fn check_size(bytes: usize) -> Result<()> {
 }
 
 /// Resolves an event's names and checks its values.
-fn draft(event: Event, catalog: &Catalog, builder: &mut BodyBuilder) -> Result<Draft> {
+fn draft(event: &Event, catalog: &Catalog, builder: &mut BodyBuilder) -> Result<Draft> {
     let state = catalog.get(&event.namespace, &event.view)?;
     let view = View::of(state);
     let contract = view.contract();
@@ -251,7 +333,7 @@ fn draft(event: Event, catalog: &Catalog, builder: &mut BodyBuilder) -> Result<D
         recorded_at: rec,
         op,
         ..
-    } = event;
+    } = *event;
     Ok(Draft {
         view: view.clone(),
         entity,

@@ -13,6 +13,7 @@ mod judge;
 mod owner;
 mod quarantine;
 mod receipt;
+mod replay;
 mod stretch;
 mod stripes;
 
@@ -22,7 +23,8 @@ pub(crate) use durable::Syncer;
 pub use durable::Ticket;
 pub(crate) use forget::entries_about;
 pub(crate) use owner::Owner;
-pub(crate) use quarantine::{Quarantine, entries};
+pub use quarantine::QuarantineEntries;
+pub(crate) use quarantine::{Held, Quarantine, find as find_quarantined};
 pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
 pub use stretch::LogStretch;
 pub(crate) use stripes::Stripes;

@@ -77,7 +77,7 @@ fn play(trace: &Trace, before_asking: Before) {
             }
             Step::Quarantine(rows) => {
                 assert_eq!(
-                    world.store().quarantine().unwrap().len() as u64,
+                    world.store().quarantine().count() as u64,
                     *rows,
                     "{}",
                     world.name

@@ -151,7 +151,7 @@ fn verify_counts_what_it_read() {
     } = report;
     assert_eq!((versions, entities, conflicts, quarantined), (3, 2, 0, 1));
     assert!(report.is_clean());
-    let entry = &world.store.quarantine().unwrap()[0];
+    let entry = world.store.quarantine().next().unwrap().unwrap();
     assert_eq!(
         (&entry.raw[..], entry.set_aside_at),
         (&b"nonsense"[..], at(12))

@@ -141,10 +141,9 @@ fn what_was_set_aside_about_an_entity_goes_with_it_and_stays_out() {
         (false, 0, 2)
     );
     let left = |world: &World| {
-        let entries = world.store.quarantine().unwrap();
+        let entries = world.store.quarantine();
         let mut raw: Vec<_> = entries
-            .into_iter()
-            .map(|entry| String::from_utf8(entry.raw).unwrap())
+            .map(|entry| String::from_utf8(entry.unwrap().raw).unwrap())
             .collect();
         raw.sort();
         raw

@@ -16,6 +16,7 @@ mod history;
 mod limits;
 mod names;
 mod opening;
+mod quarantine;
 mod sets;
 mod trace;
 mod views;

@@ -126,7 +126,7 @@ fn ten_thousand_questions_about_flights_equal_the_model() -> Result<()> {
         arrivals.swap(at, random.below(at + 1));
     }
     let bad = ingest(&store, &view, &mut model, &arrivals)?;
-    assert_eq!(store.quarantine()?.len(), bad, "each bad row is kept once");
+    assert_eq!(store.quarantine().count(), bad, "each bad row is kept once");
 
     let entities: Vec<Vec<Value>> = model
         .entities()

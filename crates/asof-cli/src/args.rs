@@ -2,7 +2,7 @@
 
 use crate::output::Format;
 use crate::source::RowFormat;
-use asof::{Durability, Span, Timestamp};
+use asof::{Durability, QuarantineId, Span, Timestamp};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// events.
 ///
 /// Times are integer microseconds, or RFC 3339 with an offset. Exit codes: 0 ok, 1 failed, 2 usage,
-/// 3 no such store, view, feature or entity, 4 corrupt, 5 refused, 6 locked.
+/// 3 no such store, view, feature, entity or entry, 4 corrupt, 5 refused, 6 locked.
 #[derive(Debug, Parser)]
 #[command(
     name = "asof",
@@ -80,7 +80,54 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
     /// What was set aside, and why
-    List,
+    List(QuarantineListArgs),
+    /// Try rows again by the views as they are now; what is bad again stays
+    Replay(QuarantineReplayArgs),
+    /// Give rows up for good
+    Drop(QuarantineDropArgs),
+}
+
+/// Which rows: some by name, those of a view, or all of them.
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["ids", "view", "all"]))]
+pub(crate) struct Quarantined {
+    /// Entries, as `quarantine list` names them
+    #[arg(value_name = "ID")]
+    pub ids: Vec<QuarantineId>,
+    /// Those that name a view, or were read for it
+    #[arg(long, value_name = "VIEW")]
+    pub view: Option<String>,
+    /// All of them, of every tenant
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct QuarantineListArgs {
+    /// Those that name a view, or were read for it [default: all, of every tenant]
+    #[arg(long, value_name = "VIEW")]
+    pub view: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct QuarantineReplayArgs {
+    #[command(flatten)]
+    pub which: Quarantined,
+    /// Whether each batch survives power loss, or only what was written when the command ends
+    #[arg(long, default_value = "buffered", value_parser = durability())]
+    pub durability: Durability,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct QuarantineDropArgs {
+    #[command(flatten)]
+    pub which: Quarantined,
+    /// Do it; without this only what would be dropped is printed
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -54,13 +54,15 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Join(args) => join::run(&session, &args),
         Command::Dump(args) => dump::run(&session, &args),
         Command::Digest(args) => digest::run(&session, &args),
-        Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
         Command::Freshness(args) => freshness::run(&session, &args),
         Command::Source(SourceCommand::List) => log::list(&session),
         Command::Source(SourceCommand::Declare(args)) => log::declare(&session, &args),
         Command::Source(SourceCommand::Rewind(args)) => log::rewind(&session, &args),
         Command::Source(SourceCommand::Skip(args)) => log::skip(&session, &args),
         Command::Erase(args) => erase::run(&session, &args),
+        Command::Quarantine(QuarantineCommand::List(args)) => quarantine::list(&session, &args),
+        Command::Quarantine(QuarantineCommand::Replay(args)) => quarantine::replay(&session, &args),
+        Command::Quarantine(QuarantineCommand::Drop(args)) => quarantine::drop(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Completions { shell } => {
             let mut out = Vec::new();

@@ -59,6 +59,11 @@ impl Session {
             .unwrap_or(DEFAULT_NAMESPACE)
     }
 
+    /// That tenant, if it was said.
+    pub(crate) fn named_namespace(&self) -> Option<&str> {
+        self.global.namespace.as_deref()
+    }
+
     /// A view of that tenant.
     pub(crate) fn view(&self, store: &Store, name: &str) -> Result<View, Failure> {
         Ok(store.view_in(self.namespace(), name)?)

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// A longer line is no line of events.
-const LINE_BYTES_MAX: usize = 64 << 20;
+pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// How rows are written in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,6 +99,20 @@ impl Source {
             bytes,
             progress,
         })
+    }
+
+    /// A source that has ended.
+    pub(crate) fn nothing() -> Self {
+        Source::of_bytes(Vec::new())
+    }
+
+    /// A source of bytes that are there already.
+    pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Source {
+            name: String::new(),
+            bytes: Box::new(Cursor::new(bytes)),
+            progress: ProgressBar::hidden(),
+        }
     }
 
     /// What messages call it.

@@ -8,7 +8,7 @@ use crate::format::erasure::ErasureRecord;
 use crate::format::key::{self, Stamp};
 use crate::format::marker::Marker;
 use crate::format::position::Position;
-use crate::format::quarantine::QuarantineEntry;
+use crate::format::quarantine::{Form, QuarantineEntry, QuarantineId, Totals};
 use crate::format::row::{HistoryRow, LatestRow, Slot};
 use crate::format::{checksum, entity, value};
 use crate::id::{FeatureId, Hex};
@@ -84,12 +84,26 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             format!("store {id:?} hash key {key:?}")
         }
         "quarantine" => {
-            let entry = QuarantineEntry::decode(bytes)?;
+            let id = QuarantineId::of(b"", &Form::default(), None);
+            let entry = QuarantineEntry::decode(id, bytes)?;
             let (set_aside, raw) = (entry.set_aside_at.micros(), entry.raw.escape_ascii());
             let from = entry.origin.map_or("nowhere".into(), |origin| {
                 format!("{} {} {}", origin.source, origin.partition, origin.offset)
             });
-            format!("{} at {set_aside} raw {raw} from {from}", entry.reason)
+            let about = [entry.namespace, entry.view].map(|name| name.unwrap_or("-".into()));
+            let entity = entry.entity.unwrap_or_default();
+            format!(
+                "{} at {set_aside} raw {raw} of {} bytes from {from} about {} {:?} as {:?}",
+                entry.reason,
+                entry.raw_bytes,
+                about.join(" "),
+                entity.escape_ascii().to_string(),
+                entry.form
+            )
+        }
+        "quarantine-totals" => {
+            let totals = Totals::decode(bytes)?;
+            format!("{} rows of {} bytes", totals.rows, totals.bytes)
         }
         "quarantine-key" => {
             let of = if bytes[0] == 1 {

@@ -1,11 +1,12 @@
 //! Rows of one view as CSV.
 
+use super::records::{Next, Records};
 use super::writer::Writer;
 use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::Source;
-use asof::{RecordOptions, RecordReader, Store};
+use asof::{Raw, RecordOptions, RecordReader, Store};
 use std::path::Path;
 
 /// Writes every record of a file.
@@ -19,10 +20,14 @@ pub(crate) fn read(
     let view = session.view(store, args.view.as_deref().unwrap_or_default())?;
     let source = Source::open(file)?;
     let name = source.name().to_owned();
-    let here = |error: csv::Error| Failure::from(error).at(&name);
-    // A record of another length is a bad row, not the end of the file.
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
-    let header = reader.headers().map_err(here)?.clone();
+    let here = |failure: Failure| failure.at(&name);
+    let mut records = Records::new(source);
+    let mut record = csv::ByteRecord::new();
+    if let Some(Next::Broken(..)) = records.next(&mut record).map_err(here)? {
+        return Err(here(Failure::usage("a quote in the header is not closed")));
+    }
+    let header = csv::StringRecord::from_byte_record(record.clone())
+        .map_err(|_| here(Failure::usage("the header is not UTF-8")))?;
     let options = RecordOptions {
         event_time: args.event_time.clone().unwrap_or_default(),
         recorded_at: args.recorded_at.clone(),
@@ -41,19 +46,28 @@ pub(crate) fn read(
             columns.ignored().join(", ")
         ));
     }
-    let mut record = csv::ByteRecord::new();
-    let mut raw = String::new();
-    while reader.read_byte_record(&mut record).map_err(here)? {
+    let mut raw = Raw {
+        bytes: Vec::new(),
+        form: columns.form(),
+    };
+    while let Some(next) = records.next(&mut record).map_err(here)? {
         if !writer.next_record() {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        let cells: Vec<&[u8]> = record.iter().collect();
-        let event = columns.read(&cells, &mut raw);
+        let (line, event) = match next {
+            Next::Record(line) => {
+                let cells: Vec<&[u8]> = record.iter().collect();
+                (line, columns.read(&cells, &mut raw.bytes))
+            }
+            Next::Broken(line, bytes) => {
+                raw.bytes = bytes;
+                (line, columns.read_raw(&raw.bytes))
+            }
+        };
         let place = format_args!("{name}:{line}");
         match event {
-            Ok(event) => writer.push(event, raw.as_bytes(), place)?,
-            Err(error) => writer.push_bad(error, raw.as_bytes(), place)?,
+            Ok(event) => writer.push(event, raw.clone(), place)?,
+            Err(error) => writer.push_bad(error, raw.clone(), place)?,
         }
     }
     Ok(())

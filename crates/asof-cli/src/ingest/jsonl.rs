@@ -5,7 +5,7 @@ use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::{Lines, Source};
-use asof::{Change, Event, JsonEvent, JsonLine, Store, View, ViewLine};
+use asof::{Change, Event, Form, JsonEvent, JsonLine, Raw, Store, View, ViewLine};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -32,14 +32,17 @@ pub(crate) fn read(
         match JsonLine::parse(line) {
             // A view is put in place again: the lines below it are read by what it says.
             parsed if !is_new && !matches!(parsed, Ok(JsonLine::View(_))) => {}
-            Ok(JsonLine::Event(event)) => match views.resolve(&event) {
-                Ok(event) => writer.push(event, line, place)?,
-                Err(error) => writer.push_bad(error, line, place)?,
-            },
+            Ok(JsonLine::Event(event)) => {
+                let raw = views.raw(line, Some(&event));
+                match views.resolve(&event) {
+                    Ok(event) => writer.push(event, raw, place)?,
+                    Err(error) => writer.push_bad(error, raw, place)?,
+                }
+            }
             Ok(JsonLine::View(view)) => {
                 views.restore(&view).map_err(|failure| failure.at(place))?;
             }
-            Err(error) => writer.push_bad(error, line, place)?,
+            Err(error) => writer.push_bad(error, views.raw(line, None), place)?,
         }
     }
     Ok(())
@@ -57,6 +60,22 @@ struct Views<'a> {
 }
 
 impl Views<'_> {
+    /// The line, with what it leaves to the command line to say.
+    fn raw(&self, line: &[u8], event: Option<&JsonEvent<'_>>) -> Raw {
+        let (namespace, view) = match event {
+            Some(event) => (event.namespace().is_none(), event.view().is_err()),
+            None => (true, true),
+        };
+        let supplied = Some(self.namespace.as_str()).filter(|name| namespace && *name != "default");
+        Raw {
+            bytes: line.to_vec(),
+            form: Form::Line {
+                namespace: supplied.map(Into::into),
+                view: self.view.filter(|_| view).map(Into::into),
+            },
+        }
+    }
+
     fn resolve(&mut self, event: &JsonEvent<'_>) -> asof::Result<Event> {
         let name = match (event.view(), self.view) {
             (Err(_), Some(name)) => name,

@@ -3,7 +3,8 @@
 mod csv;
 mod jsonl;
 mod log;
-mod receipt;
+pub(crate) mod receipt;
+mod records;
 mod writer;
 
 use crate::args::IngestArgs;

@@ -22,13 +22,22 @@ fn counts(receipt: &Receipt) -> [(&'static str, u64); 9] {
 }
 
 pub(crate) fn print(session: &Session, receipt: &Receipt) -> Result<(), Failure> {
-    let counts = counts(receipt);
     if session.format() == Format::Table {
-        let lines = counts.map(|(name, count)| format!("{name:11} {count}\n"));
-        return session.stdout().raw(lines.concat().as_bytes());
+        return session.stdout().raw(render(receipt).as_bytes());
     }
-    let members = counts.map(|(name, count)| format!("\"{name}\":{count}"));
-    session.stdout().line(&format!("{{{}}}", members.join(",")))
+    session.stdout().line(&format!("{{{}}}", members(receipt)))
+}
+
+/// The counts, a line each.
+pub(crate) fn render(receipt: &Receipt) -> String {
+    let lines = counts(receipt).map(|(name, count)| format!("{name:11} {count}\n"));
+    lines.concat()
+}
+
+/// The counts as members of a JSON object.
+pub(crate) fn members(receipt: &Receipt) -> String {
+    let members = counts(receipt).map(|(name, count)| format!("\"{name}\":{count}"));
+    members.join(",")
 }
 
 /// `2000 rows were written: applied 1990, duplicate 10`.

@@ -5,7 +5,7 @@ use super::receipt;
 use crate::args::{IngestArgs, Reject};
 use crate::exit::{Exit, Failure};
 use crate::session::note;
-use asof::{ErrorKind, Event, OnBadRow, Receipt, Store, WriteBatch, WriteOptions};
+use asof::{ErrorKind, Event, OnBadRow, Raw, Receipt, Store, WriteBatch, WriteOptions};
 use std::fmt::Display;
 
 /// How many bad rows are told one by one.
@@ -60,10 +60,11 @@ impl<'s> Writer<'s> {
     pub(crate) fn push(
         &mut self,
         event: Event,
-        raw: &[u8],
+        raw: impl Into<Raw>,
         place: impl Display,
     ) -> Result<(), Failure> {
-        self.make_room(raw)?;
+        let raw = raw.into();
+        self.make_room(&raw)?;
         let origin = self.log.as_ref().map(Log::origin);
         self.batch.push(event, raw, origin);
         self.pushed(place)
@@ -73,7 +74,7 @@ impl<'s> Writer<'s> {
     pub(crate) fn push_bad(
         &mut self,
         error: asof::Error,
-        raw: &[u8],
+        raw: impl Into<Raw>,
         place: impl Display,
     ) -> Result<(), Failure> {
         if self.options.on_bad_row == OnBadRow::Refuse {
@@ -91,15 +92,16 @@ impl<'s> Writer<'s> {
         if self.told <= TOLD_ROWS_MAX {
             note(format_args!("{place}: set aside: {error}"));
         }
-        self.make_room(raw)?;
+        let raw = raw.into();
+        self.make_room(&raw)?;
         let origin = self.log.as_ref().map(Log::origin);
         self.batch.push_bad(error, raw, origin);
         self.pushed(place)
     }
 
     /// Writes what has been gathered when one more row would be too much.
-    fn make_room(&mut self, raw: &[u8]) -> Result<(), Failure> {
-        match self.batch.bytes() + raw.len() > asof::limits::BATCH_BYTES_MAX {
+    fn make_room(&mut self, raw: &Raw) -> Result<(), Failure> {
+        match self.batch.bytes() + raw.bytes.len() > asof::limits::BATCH_BYTES_MAX {
             true => self.flush(),
             false => Ok(()),
         }

@@ -8,5 +8,6 @@ mod freshness;
 mod get;
 mod ingest;
 mod join;
+mod quarantine;
 mod view;
 mod world;

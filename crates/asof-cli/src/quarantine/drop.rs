@@ -1,0 +1,52 @@
+//! `quarantine drop`: rows that nobody will mend.
+
+use super::list::{object, push, table};
+use super::{visit, which};
+use crate::args::QuarantineDropArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::Format;
+use crate::session::{Session, note};
+use asof::QuarantineFilter;
+
+/// Prints the entries that are meant and, once it is told to, gives them up for good.
+pub(crate) fn drop(session: &Session, args: &QuarantineDropArgs) -> Result<Exit, Failure> {
+    let store = session.open()?;
+    let filter = which(session, &args.which);
+    let mut ids = Vec::new();
+    let damaged = if session.format() == Format::Table {
+        let mut table = table();
+        let damaged = visit(&store, &filter, |entry| {
+            push(&mut table, entry);
+            ids.push(entry.id);
+            Ok(true)
+        })?;
+        session.stdout().raw(table.render().as_bytes())?;
+        damaged
+    } else {
+        let mut list = session.stdout().list(session.format());
+        let damaged = visit(&store, &filter, |entry| {
+            list.push(object(entry).as_bytes())?;
+            ids.push(entry.id);
+            Ok(true)
+        })?;
+        list.finish()?;
+        damaged
+    };
+    // Nobody can say which view a damaged entry is about.
+    if !matches!(
+        filter,
+        QuarantineFilter::View { .. } | QuarantineFilter::Namespace(_)
+    ) {
+        ids.extend(damaged);
+    }
+    if !args.yes && !ids.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} entries would be given up for good, and nothing was; say --yes to do it",
+            ids.len()
+        )));
+    }
+    let dropped = store.drop_quarantined(ids)?;
+    note(format_args!("{dropped} entries were given up"));
+    store.close()?;
+    Ok(Exit::Ok)
+}
