@@ -122,8 +122,9 @@ pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
 pub use query::{
-    ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version,
+    Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule,
 };
+pub use query::{HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version};
 #[cfg(feature = "store")]
 pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{

@@ -1,11 +1,15 @@
 //! What can be asked, and what an answer looks like.
 
+mod explanation;
 mod feature;
 mod question;
 mod row;
 mod version;
 
+pub use explanation::{
+    Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule,
+};
 pub use feature::{Typed, TypedFeature};
 pub use question::{HistoryRange, Question};
 pub use row::{Row, Seen};
-pub use version::{ExplainedVersion, Version};
+pub use version::Version;

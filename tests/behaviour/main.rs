@@ -6,6 +6,7 @@ mod atomicity;
 mod conformance;
 mod damage;
 mod durability;
+mod explain;
 mod history;
 mod opening;
 mod sets;

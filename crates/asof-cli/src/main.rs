@@ -6,17 +6,20 @@ mod args;
 mod digest;
 mod dump;
 mod exit;
+mod explained;
 mod get;
 mod history;
 mod ingest;
 mod join;
 mod key;
 mod output;
+mod progress;
 mod quarantine;
 mod scan;
 mod session;
 mod sort;
 mod source;
+mod stats;
 mod verify;
 mod view;
 
@@ -53,6 +56,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Digest(args) => digest::run(&session, &args),
         Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
         Command::Verify => verify::run(&session),
+        Command::Stats(args) => stats::run(&session, &args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "asof", &mut out);
