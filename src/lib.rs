@@ -121,15 +121,18 @@ pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
-pub use query::{
-    Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule,
-};
+pub use query::{Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule};
 pub use query::{HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version};
 #[cfg(feature = "store")]
 pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{
     Change, Contract, Feature, FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention,
     TimePolicy, ViewBuilder, ViewDefinition,
+};
+#[cfg(feature = "store")]
+pub use store::{
+    CacheStats, CensusProgress, FamilyStats, FamilyVerdict, FileVerdict, PressureStats, Spread,
+    Stats, ViewCensus, ViewStats,
 };
 #[cfg(feature = "store")]
 pub use store::{Progress, Snapshot, Store, StoreOptions, VerifyReport};

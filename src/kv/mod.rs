@@ -9,8 +9,10 @@ mod iterate;
 mod open;
 mod options;
 mod read;
+mod stats;
 mod write;
 
+pub(crate) use checksum::{Alone, TableFile};
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
 pub(crate) use read::KvSnapshot;

@@ -6,9 +6,7 @@ mod question;
 mod row;
 mod version;
 
-pub use explanation::{
-    Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule,
-};
+pub use explanation::{Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule};
 pub use feature::{Typed, TypedFeature};
 pub use question::{HistoryRange, Question};
 pub use row::{Row, Seen};

@@ -2,14 +2,20 @@
 
 mod background;
 mod directory;
+mod files;
 mod inspect;
 mod open;
 mod options;
 mod snapshot;
+mod stats;
 
+pub use files::{FamilyVerdict, FileVerdict};
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
 pub use snapshot::Snapshot;
+pub use stats::{
+    CacheStats, CensusProgress, FamilyStats, PressureStats, Spread, Stats, ViewCensus, ViewStats,
+};
 
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};

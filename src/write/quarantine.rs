@@ -71,6 +71,13 @@ impl Quarantine {
     }
 }
 
+impl Quarantine {
+    /// How many entries there are, and how many there may be.
+    pub(crate) fn fill(&self) -> (u64, u64) {
+        (*self.rows.lock(), self.rows_max)
+    }
+}
+
 /// All entries, in the order of their identities.
 pub(crate) fn entries(kv: &Kv) -> Result<Vec<QuarantineEntry>> {
     let mut cursor = kv.cursor(Family::Quarantine, Walk::Range, None);

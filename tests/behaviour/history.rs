@@ -354,11 +354,6 @@ fn an_explanation_names_the_versions_a_read_looked_at() {
     assert_eq!(then.versions[0].rule, Rule::NotKnownYet);
     assert_eq!(then.features[1].because, Because::LeftOutByPut);
     let before = explain(Question::as_of(at(4)));
-    assert!(
-        before
-            .versions
-            .iter()
-            .all(|v| v.rule == Rule::InTheFuture)
-    );
+    assert!(before.versions.iter().all(|v| v.rule == Rule::InTheFuture));
     assert_eq!(before.features[0].because, Because::OnlyInTheFuture);
 }

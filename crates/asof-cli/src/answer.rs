@@ -1,7 +1,7 @@
 //! The answer for one entity, as `get` and `scan` print it.
 
-use crate::explained;
 use crate::exit::Failure;
+use crate::explained;
 use crate::key;
 use crate::output::Table;
 use crate::session::{full_name, push_namespace};

@@ -64,8 +64,10 @@ pub(crate) enum Command {
     /// Rows that were set aside
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Check every checksum, and latest rows against history
+    /// Check every file, every checksum, and latest rows against history
     Verify,
+    /// How the store is doing, and what is in it
+    Stats(StatsArgs),
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -253,4 +255,11 @@ pub(crate) struct DigestArgs {
     /// Only versions with an event time up to then
     #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
     pub as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatsArgs {
+    /// Read no row: only what is counted anyway
+    #[arg(long)]
+    pub quick: bool,
 }

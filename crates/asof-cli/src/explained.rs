@@ -114,7 +114,11 @@ fn number(at: usize) -> String {
 fn rule(version: &ExplainedVersion) -> String {
     let mut text = version.rule.to_string();
     if !version.decides.is_empty() {
-        let colon = if text == "decides" { "" } else { "; last word on" };
+        let colon = if text == "decides" {
+            ""
+        } else {
+            "; last word on"
+        };
         let _ = write!(text, "{colon} {}", version.decides.join(", "));
     } else if let Some(by) = version.by.filter(|_| version.outvoted.is_empty()) {
         let _ = write!(text, " ({})", number(by));

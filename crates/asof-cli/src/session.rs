@@ -88,7 +88,7 @@ impl Session {
 
 /// Something worth knowing that is no failure.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    eprintln!("note: {text}");
+    crate::progress::say(format_args!("note: {text}"));
 }
 
 /// `"namespace":"x",` at the front of an object, unless the tenant is the default one.

@@ -7,6 +7,7 @@ mod target;
 
 use crate::args::JoinArgs;
 use crate::exit::{Exit, Failure};
+use crate::progress;
 use crate::session::Session;
 use crate::source::Source;
 use asof::{Question, Read, Row, Snapshot, Status, Timestamp, Value};
@@ -18,6 +19,9 @@ use target::Target;
 /// Writes the spine, each row followed by its answers.
 pub(crate) fn run(session: &Session, args: &JoinArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
+    if args.file.is_none() {
+        progress::give_way_to_stdout();
+    }
     let source = Source::open(&args.spine)?;
     let name = source.name().to_owned();
     let here = |error: csv::Error| Failure::from(error).at(&name);
