@@ -36,6 +36,8 @@ pub struct FamilyVerdict {
     pub rows: u64,
     /// Things that are wrong with rows of it.
     pub findings: u64,
+    /// Rows that could not be checked for the damage of a file.
+    pub unchecked: u64,
     /// Whether every row was read: RocksDB goes no further than the first block it cannot read.
     pub read_to_the_end: bool,
 }

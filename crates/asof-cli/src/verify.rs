@@ -36,12 +36,13 @@ pub(crate) fn run(session: &Session) -> Result<Exit, Failure> {
     ))
 }
 
-fn counts(report: &VerifyReport) -> [(&'static str, u64); 5] {
+fn counts(report: &VerifyReport) -> [(&'static str, u64); 6] {
     [
         ("versions", report.versions),
         ("entities", report.entities),
         ("conflicts", report.conflicts),
         ("quarantined", report.quarantined),
+        ("unchecked", report.unchecked),
         ("findings", report.finding_count),
     ]
 }
@@ -74,11 +75,12 @@ fn render(report: &VerifyReport) -> String {
         ]);
     }
     let mut out = table.render();
-    let mut table = Table::new(["family", "rows read", "findings", "verdict"]).numbers(1..3);
+    let mut table = Table::new(["family", "rows read", "unchecked", "findings", "verdict"]).numbers(1..4);
     for family in &report.families {
         table.push([
             family.name,
             &family.rows.to_string(),
+            &family.unchecked.to_string(),
             &family.findings.to_string(),
             verdict(family),
         ]);
@@ -101,7 +103,7 @@ fn render(report: &VerifyReport) -> String {
 }
 
 fn verdict(family: &FamilyVerdict) -> &'static str {
-    match (family.findings, family.read_to_the_end) {
+    match (family.findings + family.unchecked, family.read_to_the_end) {
         (0, true) => "whole",
         (_, true) => "damaged",
         (_, false) => "damaged; not read to its end",
@@ -133,8 +135,8 @@ fn file_members(file: &FileVerdict) -> String {
 
 fn family_members(family: &FamilyVerdict) -> String {
     format!(
-        "\"family\":\"{}\",\"rows\":{},\"findings\":{},\"read_to_the_end\":{}",
-        family.name, family.rows, family.findings, family.read_to_the_end
+        "\"family\":\"{}\",\"rows\":{},\"unchecked\":{},\"findings\":{},\"read_to_the_end\":{}",
+        family.name, family.rows, family.unchecked, family.findings, family.read_to_the_end
     )
 }
 

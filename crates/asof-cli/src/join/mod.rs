@@ -77,9 +77,12 @@ impl<'a> Joiner<'a> {
 
     /// Appends the answers of every view to a row of the spine.
     fn answer(&mut self, record: &ByteRecord, answered: &mut ByteRecord) -> Result<(), Failure> {
-        let mut question = Question::as_of(time(record, self.plan.time, &self.plan.time_name)?);
+        let as_of = time(record, self.plan.time, &self.plan.time_name)?;
+        let mut question = Question::as_of(as_of);
+        let mut question_times = [as_of; 2];
         if let Some((at, name)) = &self.plan.known_at {
-            question = question.known_at(time(record, *at, name)?);
+            question_times[1] = time(record, *at, name)?;
+            question = question.known_at(question_times[1]);
         }
         for joined in &self.plan.views {
             match key(joined, record)? {
@@ -89,7 +92,10 @@ impl<'a> Joiner<'a> {
                         .get_into(&joined.view, &entity, question, &mut self.row)?;
                     self.push_row(joined, answered)?;
                 }
-                None => self.push_absent(joined, answered),
+                None => {
+                    self.check_floor(joined, question_times)?;
+                    self.push_absent(joined, answered);
+                }
             }
         }
         Ok(())
@@ -112,6 +118,24 @@ impl<'a> Joiner<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A time beyond history is refused of a row without an entity as of any other.
+    fn check_floor(&self, joined: &JoinedView, times: [Timestamp; 2]) -> Result<(), Failure> {
+        let Some(floor) = self.snapshot.floor(&joined.view) else {
+            return Ok(());
+        };
+        match times.into_iter().find(|time| *time < floor) {
+            None => Ok(()),
+            Some(time) => Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "view {:?} keeps exact history from {floor} on; {time} lies before it. Ask as of \
+                     {floor} or later",
+                    joined.view.name()
+                ),
+            )),
+        }
     }
 
     /// Nobody spoke about an entity that is not named.
