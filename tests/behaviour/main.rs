@@ -10,6 +10,7 @@ mod explain;
 mod history;
 mod opening;
 mod sets;
+mod stats;
 mod trace;
 mod views;
 mod weather;

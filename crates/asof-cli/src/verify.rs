@@ -26,8 +26,8 @@ pub(crate) fn run(session: &Session) -> Result<Exit, Failure> {
     Err(Failure::new(
         Exit::Damaged,
         format!(
-            "verify found {} in the store, and has changed nothing. What it does not name is whole. \
-             Restore a copy, or ingest the rows again into a new store; writing again is always safe",
+            "verify found {} in the store, and has changed nothing. Restore a copy, or ingest the rows \
+             again into a new store; writing again is always safe",
             match report.finding_count {
                 1 => "1 thing wrong".into(),
                 count => format!("{count} things wrong"),
@@ -75,7 +75,8 @@ fn render(report: &VerifyReport) -> String {
         ]);
     }
     let mut out = table.render();
-    let mut table = Table::new(["family", "rows read", "unchecked", "findings", "verdict"]).numbers(1..4);
+    let mut table =
+        Table::new(["family", "rows read", "unchecked", "findings", "verdict"]).numbers(1..4);
     for family in &report.families {
         table.push([
             family.name,
@@ -103,10 +104,11 @@ fn render(report: &VerifyReport) -> String {
 }
 
 fn verdict(family: &FamilyVerdict) -> &'static str {
-    match (family.findings + family.unchecked, family.read_to_the_end) {
-        (0, true) => "whole",
-        (_, true) => "damaged",
-        (_, false) => "damaged; not read to its end",
+    match (family.findings, family.unchecked, family.read_to_the_end) {
+        (0, 0, true) => "whole",
+        (0, _, true) => "not all of it could be checked",
+        (_, _, true) => "damaged",
+        (_, _, false) => "damaged; not read to its end",
     }
 }
 

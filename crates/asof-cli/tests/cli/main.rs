@@ -3,7 +3,10 @@
 mod dump;
 mod failures;
 mod get;
+mod golden;
 mod ingest;
 mod join;
+mod normal;
+mod scenes;
 mod view;
 mod world;
