@@ -16,6 +16,7 @@ pub(crate) use checksum::{Alone, TableFile};
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
 pub(crate) use read::KvSnapshot;
+pub(crate) use stats::log_number;
 pub(crate) use write::KvBatch;
 
 use rocksdb::{ColumnFamily, DB, ReadOptions};

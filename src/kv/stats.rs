@@ -97,21 +97,32 @@ impl Kv {
         self.number(Family::Catalog, "rocksdb.actual-delayed-write-rate")
     }
 
+    /// Logs of smaller numbers are needed no more and only wait to be deleted.
+    pub(crate) fn oldest_log(&self) -> Result<u64> {
+        self.number(Family::Catalog, "rocksdb.min-log-number-to-keep")
+    }
+
     /// Bytes of the logs that are still needed. No property says it, so the directory is asked.
     pub(crate) fn log_bytes(&self) -> Result<u64> {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::Io, "reading the database's directory failed").caused_by(error)
         };
+        let oldest = self.oldest_log()?;
         let mut bytes = 0;
         for entry in std::fs::read_dir(self.db.path()).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if entry.path().extension().is_some_and(|ext| ext == "log") {
+            if log_number(&entry.file_name()).is_some_and(|number| number >= oldest) {
                 // A log may be gone by now: then it is needed no more.
                 bytes += entry.metadata().map_or(0, |metadata| metadata.len());
             }
         }
         Ok(bytes)
     }
+}
+
+/// The number of a log: of `000012.log` twelve.
+pub(crate) fn log_number(name: &std::ffi::OsStr) -> Option<u64> {
+    name.to_str()?.strip_suffix(".log")?.parse().ok()
 }
 
 fn unknown(property: &str, why: &str) -> Error {

@@ -3,8 +3,7 @@
 use super::inspect::VerifyReport;
 use super::{Store, directory};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kv::{Alone, TableFile};
-use std::path::Path;
+use crate::kv::{Alone, TableFile, log_number};
 
 /// One file of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub(super) fn check(store: &Store, report: &mut VerifyReport) -> Result<()> {
             "a file of the database is damaged: {text}; restore the store"
         ));
     }
-    others(store.path(), report)
+    others(store, report)
 }
 
 fn verdict(table: &TableFile, checked: &'static str, damage: Option<String>) -> FileVerdict {
@@ -104,7 +103,10 @@ fn describe(verdict: &FileVerdict, text: &str) -> String {
 }
 
 /// The files that hold no table. What opening read strictly is whole, or the store were not open.
-fn others(path: &Path, report: &mut VerifyReport) -> Result<()> {
+fn others(store: &Store, report: &mut VerifyReport) -> Result<()> {
+    let path = store.path();
+    let oldest_log = store.kv().oldest_log()?;
+    let manifest = std::fs::read_to_string(directory::db(path).join("CURRENT")).unwrap_or_default();
     let mut others = Vec::new();
     for folder in [path.to_path_buf(), directory::db(path)] {
         let failed = |error: std::io::Error| {
@@ -117,7 +119,7 @@ fn others(path: &Path, report: &mut VerifyReport) -> Result<()> {
         for entry in std::fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(checked) = how_checked(&name) else {
+            let Some(checked) = how_checked(&name, manifest.trim_end(), oldest_log) else {
                 continue;
             };
             let within = entry.path();
@@ -139,12 +141,15 @@ fn others(path: &Path, report: &mut VerifyReport) -> Result<()> {
     Ok(())
 }
 
-/// None for what a store does not depend on, and for tables, which are listed already.
-fn how_checked(name: &str) -> Option<&'static str> {
+/// None for what a store does not depend on, logs and manifests that only wait to be deleted among
+/// it, and for tables, which are listed already.
+fn how_checked(name: &str, manifest: &str, oldest_log: u64) -> Option<&'static str> {
     match name {
         "asof.store" | "CURRENT" | "IDENTITY" => Some(AT_OPEN),
         "lock" | "LOCK" => Some(HELD),
-        _ if name.starts_with("MANIFEST-") || name.ends_with(".log") => Some(AT_OPEN),
-        _ => None,
+        _ if name == manifest => Some(AT_OPEN),
+        _ => log_number(name.as_ref())
+            .filter(|number| *number >= oldest_log)
+            .map(|_| AT_OPEN),
     }
 }

@@ -345,7 +345,7 @@ const KINDS: [(&str, std::result::Result<&str, &str>); 16] = [
     ("Io", Ok("os error 21")),
     (
         "StorageFull",
-        Err("takes a disk that is full; tests/behaviour and tests/crash fill one"),
+        Err("takes a disk that is full, and a test has none"),
     ),
     (
         "Poisoned",
