@@ -38,7 +38,7 @@ impl Kv {
         match found {
             Ok(Some(number)) => Ok(number),
             Ok(None) => Err(unknown(property, "it has none of that name")),
-            Err(error) => Err(unknown(property, &error.to_string())),
+            Err(error) => Err(unknown(property, error.as_ref())),
         }
     }
 
@@ -51,7 +51,7 @@ impl Kv {
                 .parse()
                 .map_err(|_| unknown(property, &format!("it says {text:?}"))),
             Ok(None) => Err(unknown(property, "it has none of that name")),
-            Err(error) => Err(unknown(property, &error.to_string())),
+            Err(error) => Err(unknown(property, error.as_ref())),
         }
     }
 
