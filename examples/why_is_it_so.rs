@@ -51,19 +51,24 @@ fn main() -> Result<()> {
 
     // And the explanation goes through the versions as the read does, newest first.
     let explained = store.explain(&view, &newark, Question::latest())?;
-    for version in &explained {
+    for version in &explained.versions {
         println!(
-            "{} recorded {} {}: {}",
-            version.event_time, version.recorded_at, version.op, version.rule
+            "{} recorded {} {}: {}, decides {:?}",
+            version.event_time,
+            version.recorded_at,
+            version.op,
+            version.rule.name(),
+            version.decides
         );
     }
-    assert!(explained[0].rule.contains("decides wind_speed"));
-    assert!(explained[1].rule.contains("decides temp"));
-    assert!(
-        explained[1]
-            .rule
-            .contains("older than what is known of wind_speed")
-    );
+    let [patch, put, late] = &explained.versions[..] else {
+        panic!("three versions were written: {explained:?}");
+    };
+    assert_eq!(patch.decides, ["wind_speed"]);
+    assert_eq!(put.decides, ["temp"]);
+    assert_eq!(put.outvoted[0].feature, "wind_speed");
+    // What arrived last is hidden: a newer Put speaks about everything.
+    assert!(late.decides.is_empty() && late.by == Some(1));
 
     // Later: why is there no temperature at all? It is as old as before, and now too old.
     clock.set(at(16)?);

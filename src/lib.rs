@@ -140,9 +140,9 @@ pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
+pub use query::{Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule};
 pub use query::{
-    ExplainedVersion, Features, Field, HistoryRange, Question, Row, Seen, Typed, TypedFeature,
-    TypedFeatures, Version,
+    Features, Field, HistoryRange, Question, Row, Seen, Typed, TypedFeature, TypedFeatures, Version,
 };
 #[doc(hidden)]
 pub use query::{FieldReader, FieldType, FieldWriter, field_name};
@@ -151,6 +151,11 @@ pub use read::{FeatureSet, History, Read, Scan, SetRow, Versions};
 pub use schema::{
     Change, Contract, Feature, FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention,
     TimePolicy, ViewBuilder, ViewDefinition,
+};
+#[cfg(feature = "store")]
+pub use store::{
+    CacheStats, CensusProgress, FamilyStats, FamilyVerdict, FileVerdict, PressureStats, Spread,
+    Stats, ViewCensus, ViewStats,
 };
 #[cfg(feature = "store")]
 pub use store::{

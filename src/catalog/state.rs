@@ -128,6 +128,10 @@ impl ViewState {
         joined.clone()
     }
 
+    pub(crate) fn fence_count(&self) -> u64 {
+        self.fences.read().len() as u64
+    }
+
     /// All fences, in the order of entities.
     pub(crate) fn fences(&self) -> Vec<Fence> {
         let mut fences: Vec<Fence> = self.fences.read().values().cloned().collect();

@@ -10,11 +10,14 @@ mod open;
 mod options;
 mod read;
 mod reclaim;
+mod stats;
 mod write;
 
+pub(crate) use checksum::{Alone, TableFile};
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
 pub(crate) use read::KvSnapshot;
+pub(crate) use stats::log_number;
 pub(crate) use write::KvBatch;
 
 use rocksdb::{ColumnFamily, DB, ReadOptions};

@@ -2,7 +2,7 @@
 
 use super::error::translate;
 use super::{Family, Kv, KvOptions, options};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ReadOptions};
 use std::path::Path;
 
@@ -17,7 +17,7 @@ impl Kv {
             families.push(ColumnFamilyDescriptor::new(family.name(), options));
         }
         let db = DB::open_cf_descriptors(&options::of_database(create)?, path, families)
-            .map_err(|e| translate("opening the database", e))?;
+            .map_err(|e| failed(path, e))?;
         options::check_pinned(path)?;
         Ok(Kv {
             db,
@@ -47,4 +47,19 @@ impl Kv {
     pub(crate) fn stop(&self) {
         self.db.cancel_all_background_work(true);
     }
+}
+
+/// RocksDB calls a database that is not there an invalid argument. Its store is there, so it is lost.
+fn failed(path: &Path, error: rocksdb::Error) -> Error {
+    if error.kind() == rocksdb::ErrorKind::InvalidArgument
+        && error.to_string().contains("does not exist")
+    {
+        let text = format!(
+            "the database in {} is lost, or its CURRENT file is, while the store's marker is there; \
+             restore the store from a copy",
+            path.display()
+        );
+        return Error::corrupt(text).caused_by(error);
+    }
+    translate("opening the database", error)
 }

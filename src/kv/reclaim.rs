@@ -26,7 +26,7 @@ impl Kv {
     /// it can see.
     pub(crate) fn reclaim(&self, prefix: &[u8]) -> Result<bool> {
         self.flush()?;
-        let snapshots = self.number("rocksdb.num-snapshots")?;
+        let snapshots = self.number(Family::Catalog, "rocksdb.num-snapshots")?;
         // No key is as short as this one, and every key of the prefix stands before it.
         let end = [prefix, &[0xff; 64]].concat();
         for family in [Family::History, Family::Latest] {
@@ -36,7 +36,7 @@ impl Kv {
             self.merge(family, None, None);
         }
         self.unlink()?;
-        let held = self.number("rocksdb.obsolete-sst-files-size")?;
+        let held = self.number(Family::Catalog, "rocksdb.obsolete-sst-files-size")?;
         Ok(snapshots == 0 && held == 0)
     }
 
@@ -60,10 +60,5 @@ impl Kv {
             .and_then(|()| self.db.disable_file_deletions())
             .and_then(|()| self.db.enable_file_deletions())
             .map_err(|e| translate("removing obsolete files", e))
-    }
-
-    fn number(&self, property: &str) -> Result<u64> {
-        let number = self.db.property_int_value(property);
-        Ok(number.map_err(|e| translate("asking", e))?.unwrap_or(0))
     }
 }

@@ -5,12 +5,14 @@
 
 mod admit;
 mod answer;
+mod conflict;
 mod fold;
 mod retained;
 
 pub(crate) use admit::{Admission, check_times, contradict, is_fenced};
 pub use answer::{Answer, Status, Verdict};
 pub(crate) use answer::{answer, verdict};
+pub(crate) use conflict::Instant;
 pub(crate) use fold::{Fold, write_put};
 pub(crate) use retained::Retained;
 

@@ -117,18 +117,3 @@ impl Version {
         })
     }
 }
-
-/// A version that a read looked at, and what it made of it.
-#[derive(Debug, Clone)]
-pub struct ExplainedVersion {
-    /// When the fact was true.
-    pub event_time: Timestamp,
-    /// When the producer learned it.
-    pub recorded_at: Timestamp,
-    /// What the version does.
-    pub op: Op,
-    /// The digest of what it says.
-    pub digest: ContentDigest,
-    /// The rule that was applied to it, in words.
-    pub rule: String,
-}

@@ -21,7 +21,7 @@ use crate::catalog::{Entity, View};
 use crate::error::Result;
 use crate::format::SetDigest;
 use crate::law::Verdict;
-use crate::query::{ExplainedVersion, HistoryRange, Question, Row};
+use crate::query::{Explanation, HistoryRange, Question, Row};
 use crate::time::Timestamp;
 
 /// What makes something a reader: it can say what it reads from.
@@ -208,17 +208,34 @@ pub trait Read: sealed::Source {
         Ok(digest)
     }
 
-    /// The versions that a read would look at, newest first, and the rule that was applied to each.
+    /// Why the answer for one entity is what it is: which version decided which feature, and by
+    /// which rule every other version did not. From one snapshot.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).build()?)?;
+    /// # let weather = store.view("weather")?;
+    /// # let newark = weather.entity(["EWR"])?;
+    /// # let mut batch = WriteBatch::new();
+    /// # for hour in [6, 7] {
+    /// #     batch.put(&weather, &newark, Timestamp::from_secs(3600 * hour)).set_value("temp", 1.5).finish()?;
+    /// # }
+    /// # store.write(batch, WriteOptions::default())?;
+    /// let why = store.explain(&weather, &newark, Question::latest())?;
+    /// assert_eq!(why.features[0].because, Because::Decided);
+    /// assert_eq!(why.features[0].by, Some(0)); // why.versions[0], the newest
+    /// assert_eq!(why.versions[1].rule.name(), "hidden_by_put");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    fn explain(
-        &self,
-        view: &View,
-        entity: &Entity,
-        question: Question,
-    ) -> Result<Vec<ExplainedVersion>> {
-        explain::explain(self.lookup(), view, entity, question)
+    fn explain(&self, view: &View, entity: &Entity, question: Question) -> Result<Explanation> {
+        self.lookup()
+            .under_snapshot(|lookup| explain::explain(lookup, view, entity, question))
     }
 
     /// The earliest time that can be asked; none while the view keeps everything.

@@ -24,7 +24,11 @@ pub(super) fn io(doing: &str, path: &Path, error: std::io::Error) -> Error {
         std::io::ErrorKind::StorageFull => ErrorKind::StorageFull,
         _ => ErrorKind::Io,
     };
-    Error::new(kind, format!("{doing} {} failed", path.display())).caused_by(error)
+    let text = format!(
+        "{doing} {} failed; see to its permissions and its disk, then try again",
+        path.display()
+    );
+    Error::new(kind, text).caused_by(error)
 }
 
 pub(super) fn db(path: &Path) -> PathBuf {
@@ -57,7 +61,8 @@ pub(super) fn look(path: &Path) -> Result<Found> {
             Ok(Found::Nothing)
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(Error::invalid(format!(
-            "{} is not a directory",
+            "{} is not a directory, so it holds no store; name the directory of a store, or a place \
+             to make one in",
             path.display()
         ))),
         Err(e) => Err(io("reading the marker of", path, e)),

@@ -3,20 +3,26 @@
 mod background;
 mod directory;
 mod erase;
+mod files;
 mod inspect;
 mod open;
 mod options;
 mod quarantine;
 mod snapshot;
 mod sources;
+mod stats;
 
 pub use erase::{EraseOptions, Erased, Erasure};
+pub use files::{FamilyVerdict, FileVerdict};
 pub use inspect::{Progress, VerifyReport};
 pub use options::StoreOptions;
 pub use quarantine::QuarantineFilter;
 #[cfg(feature = "text")]
 pub use quarantine::{ReplayReport, StillBad};
 pub use snapshot::Snapshot;
+pub use stats::{
+    CacheStats, CensusProgress, FamilyStats, PressureStats, Spread, Stats, ViewCensus, ViewStats,
+};
 
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};

@@ -47,6 +47,11 @@ impl Quarantine {
             max: self.max,
         }
     }
+
+    /// How much there is, and how much there may be.
+    pub(crate) fn fill(&self) -> (Totals, Totals) {
+        (*self.totals.lock(), self.max)
+    }
 }
 
 /// The quarantine while nobody else changes it.

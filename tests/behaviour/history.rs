@@ -335,16 +335,25 @@ fn an_explanation_names_the_versions_a_read_looked_at() {
             .unwrap()
     };
     let explained = explain(Question::latest());
-    let found: Vec<(Op, i64)> = explained
+    let found: Vec<(Op, i64, &str)> = explained
+        .versions
         .iter()
-        .map(|v| (v.op, hour(v.event_time)))
+        .map(|v| (v.op, hour(v.event_time), v.rule.name()))
         .collect();
-    assert_eq!(found, [(Op::Patch, 7), (Op::Put, 6)]);
-    assert!(
-        explained[0].rule.contains("gust") && explained[1].rule.contains("temp"),
-        "{explained:?}"
+    assert_eq!(
+        found,
+        [
+            (Op::Patch, 7, "decides"),
+            (Op::Put, 6, "decides"),
+            (Op::Put, 5, "hidden_by_put")
+        ]
     );
+    assert_eq!(explained.versions[0].decides, ["gust"]);
+    assert_eq!(explained.versions[1].decides, ["temp"]);
     let then = explain(Question::as_of(at(8)).known_at(at(8)));
-    assert!(then[0].rule.contains("not yet known"), "{then:?}");
-    assert_eq!(explain(Question::as_of(at(4))).len(), 0);
+    assert_eq!(then.versions[0].rule, Rule::NotKnownYet);
+    assert_eq!(then.features[1].because, Because::LeftOutByPut);
+    let before = explain(Question::as_of(at(4)));
+    assert!(before.versions.iter().all(|v| v.rule == Rule::InTheFuture));
+    assert_eq!(before.features[0].because, Because::OnlyInTheFuture);
 }

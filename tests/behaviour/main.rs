@@ -7,6 +7,7 @@ mod conformance;
 mod damage;
 mod durability;
 mod erase;
+mod explain;
 mod features;
 mod forgotten;
 #[cfg(unix)]
@@ -18,6 +19,7 @@ mod names;
 mod opening;
 mod quarantine;
 mod sets;
+mod stats;
 mod trace;
 mod views;
 mod weather;

@@ -1,10 +1,11 @@
 //! The answer for one entity, as `get` and `scan` print it.
 
 use crate::exit::Failure;
+use crate::explained;
 use crate::key;
 use crate::output::Table;
 use crate::session::{full_name, push_namespace};
-use asof::{Entity, ExplainedVersion, Feature, Row, Status, TimeText, View, write_json_string};
+use asof::{Entity, Explanation, Feature, Row, Status, TimeText, View};
 use std::fmt::Write;
 
 /// Everything that is printed of an answer.
@@ -13,7 +14,7 @@ pub(crate) struct Answered<'a> {
     pub entity: &'a Entity,
     pub row: &'a Row,
     pub features: &'a [&'a Feature],
-    pub explained: Option<&'a [ExplainedVersion]>,
+    pub explained: Option<&'a Explanation>,
 }
 
 impl Answered<'_> {
@@ -37,7 +38,7 @@ impl Answered<'_> {
         }
         out.push('}');
         if let Some(explained) = self.explained {
-            write_explained(out, explained);
+            explained::write_json(out, explained);
         }
         out.push('}');
         Ok(())
@@ -82,41 +83,8 @@ impl Answered<'_> {
         }
         out.push_str(&table.render());
         if let Some(explained) = self.explained {
-            let mut table = Table::new(["event_time", "recorded_at", "op", "digest", "rule"]);
-            for version in explained {
-                table.push([
-                    version.event_time.to_string(),
-                    version.recorded_at.to_string(),
-                    version.op.to_string(),
-                    version.digest.to_string(),
-                    version.rule.to_string(),
-                ]);
-            }
-            out.push('\n');
-            out.push_str(&table.render());
+            explained::render(&mut out, explained);
         }
         Ok(out)
     }
-}
-
-fn write_explained(out: &mut String, explained: &[ExplainedVersion]) {
-    out.push_str(",\"versions\":[");
-    for (at, version) in explained.iter().enumerate() {
-        out.push_str(if at > 0 {
-            ",{\"event_time\":"
-        } else {
-            "{\"event_time\":"
-        });
-        TimeText::Rfc3339.write_json(out, version.event_time);
-        out.push_str(",\"recorded_at\":");
-        TimeText::Rfc3339.write_json(out, version.recorded_at);
-        let _ = write!(
-            out,
-            ",\"op\":\"{}\",\"digest\":\"{}\",\"rule\":",
-            version.op, version.digest
-        );
-        write_json_string(out, &version.rule);
-        out.push('}');
-    }
-    out.push(']');
 }

@@ -71,8 +71,10 @@ pub(crate) enum Command {
     Source(SourceCommand),
     /// Forget an entity for good, or list what was erased
     Erase(EraseArgs),
-    /// Check every checksum, and latest rows against history
+    /// Check every file, every checksum, and latest rows against history
     Verify,
+    /// How the store is doing, and what is in it
+    Stats(StatsArgs),
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -404,4 +406,11 @@ pub(crate) struct DigestArgs {
     /// Only versions with an event time up to then
     #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
     pub as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatsArgs {
+    /// Read no row: only what is counted anyway
+    #[arg(long)]
+    pub quick: bool,
 }

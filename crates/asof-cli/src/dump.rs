@@ -5,6 +5,7 @@ use crate::args::DumpArgs;
 use crate::exit::{Exit, Failure};
 use crate::history::event_line;
 use crate::output::{Format, List};
+use crate::progress::{self, Bar};
 use crate::session::Session;
 use crate::sort::Sorter;
 use asof::{Entity, EventLine, Fence, Read, Snapshot, Store, Version, View, ViewLine};
@@ -20,11 +21,13 @@ pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
         view_line(&store, &snapshot, view).write(&mut line);
         list.push(line.as_bytes())?;
     }
+    progress::give_way_to_stdout();
+    let bar = Bar::counting("dump");
     // Views are sorted by namespace and name already, so that each is a sort of its own.
     for view in &views {
         match args.unordered {
-            true => stream(&snapshot, view, &mut list)?,
-            false => sort(&snapshot, view, Sorter::new(), &mut list)?,
+            true => stream(&snapshot, view, &bar, &mut list)?,
+            false => sort(&snapshot, view, Sorter::new(), &bar, &mut list)?,
         }
     }
     list.finish()?;
@@ -43,13 +46,14 @@ pub(crate) fn view_line(store: &Store, snapshot: &Snapshot<'_>, view: &View) -> 
     ViewLine::new(view.contract(), floor, horizon, fences.collect())
 }
 
-fn stream(snapshot: &Snapshot<'_>, view: &View, list: &mut List) -> Result<(), Failure> {
+fn stream(snapshot: &Snapshot<'_>, view: &View, bar: &Bar, list: &mut List) -> Result<(), Failure> {
     let mut line = String::new();
     for item in snapshot.versions(view)? {
         let (entity, version) = item?;
         line.clear();
         write_line(&mut line, view, &entity, &version)?;
         list.push(line.as_bytes())?;
+        bar.step();
     }
     Ok(())
 }
@@ -58,6 +62,7 @@ fn sort(
     snapshot: &Snapshot<'_>,
     view: &View,
     mut sorter: Sorter,
+    bar: &Bar,
     list: &mut List,
 ) -> Result<(), Failure> {
     let (mut key, mut line) = (Vec::new(), String::new());
@@ -68,6 +73,7 @@ fn sort(
         write_sort_key(&mut key, &entity, &version)?;
         write_line(&mut line, view, &entity, &version)?;
         sorter.push(&key, line.as_bytes())?;
+        bar.step();
     }
     sorter.finish(|line| list.push(line))
 }

@@ -83,7 +83,7 @@ impl Ask<'_> {
             entity,
             row: &row,
             features: &self.features,
-            explained: explained.as_deref(),
+            explained: explained.as_ref(),
         };
         let text = match format {
             Format::Table => answered.render()?,

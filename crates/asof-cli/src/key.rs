@@ -18,7 +18,9 @@ pub(crate) fn entity(view: &View, key: &[String]) -> Result<Entity, Failure> {
             columns.join(" ")
         ))
     })?;
-    Ok(view.entity(values)?)
+    // What the arguments say may still be no entity: it is the arguments that are wrong.
+    view.entity(values)
+        .map_err(|error| Failure::from(error).of_usage())
 }
 
 fn values(contract: &Contract, key: &[String]) -> Result<Vec<Value>, String> {

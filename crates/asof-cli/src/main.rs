@@ -7,6 +7,7 @@ mod digest;
 mod dump;
 mod erase;
 mod exit;
+mod explained;
 mod freshness;
 mod get;
 mod history;
@@ -15,11 +16,13 @@ mod join;
 mod key;
 mod log;
 mod output;
+mod progress;
 mod quarantine;
 mod scan;
 mod session;
 mod sort;
 mod source;
+mod stats;
 mod verify;
 mod view;
 
@@ -64,6 +67,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Quarantine(QuarantineCommand::Replay(args)) => quarantine::replay(&session, &args),
         Command::Quarantine(QuarantineCommand::Drop(args)) => quarantine::drop(&session, &args),
         Command::Verify => verify::run(&session),
+        Command::Stats(args) => stats::run(&session, &args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "asof", &mut out);

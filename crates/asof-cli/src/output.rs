@@ -75,17 +75,30 @@ impl List {
     }
 }
 
+/// A wider cell does not widen its column: a vector of a thousand numbers would push all that stands
+/// to its right out of every other row. It is printed whole, and only its own row is out of line.
+const COLUMN_CHARS_MAX: usize = 64;
+
 /// Rows of text under a header, each column as wide as its widest cell.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// Columns whose cells end in line.
+    numbers: Vec<usize>,
 }
 
 impl Table {
     pub(crate) fn new<S: Into<String>>(header: impl IntoIterator<Item = S>) -> Self {
         Table {
             rows: vec![header.into_iter().map(Into::into).collect()],
+            numbers: Vec::new(),
         }
+    }
+
+    /// Columns, counted from zero, that hold numbers: they are set to the right.
+    pub(crate) fn numbers(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
+        self.numbers.extend(columns);
+        self
     }
 
     pub(crate) fn push<S: AsRef<str>>(&mut self, row: impl IntoIterator<Item = S>) {
@@ -98,20 +111,24 @@ impl Table {
         let columns = self.rows[0].len();
         let width = |column| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells
-                .map(|cell: &String| cell.chars().count())
-                .max()
-                .unwrap_or(0)
+            let widths = cells.map(|cell: &String| cell.chars().count());
+            let widths = widths.filter(|width| *width <= COLUMN_CHARS_MAX);
+            widths.max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut out = String::new();
         for row in &self.rows {
             let start = out.len();
-            for (cell, width) in row.iter().zip(&widths) {
+            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 // By hand: a format width ends at 65,535.
+                let spaces = width.saturating_sub(cell.chars().count());
+                let (before, after) = match self.numbers.contains(&column) {
+                    true => (spaces, 2),
+                    false => (0, spaces + 2),
+                };
+                out.extend(std::iter::repeat_n(' ', before));
                 out.push_str(cell);
-                let spaces = width - cell.chars().count() + 2;
-                out.extend(std::iter::repeat_n(' ', spaces));
+                out.extend(std::iter::repeat_n(' ', after));
             }
             out.truncate(start + out[start..].trim_end_matches(' ').len());
             out.push('\n');
@@ -148,6 +165,17 @@ mod tests {
         assert_eq!(
             table.render(),
             "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\nx\n"
+        );
+    }
+    #[test]
+    fn numbers_end_in_line_and_a_wide_cell_moves_only_its_own_row() {
+        let mut table = Table::new(["n", "value", "at"]).numbers([0]);
+        let wide = "x".repeat(COLUMN_CHARS_MAX + 1);
+        table.push(["7", "short", "a"]);
+        table.push(["1234", &wide, "b"]);
+        assert_eq!(
+            table.render(),
+            format!("   n  value  at\n   7  short  a\n1234  {wide}  b\n")
         );
     }
 }

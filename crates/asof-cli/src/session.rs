@@ -1,7 +1,7 @@
 //! What the global options mean to every command: which store, which tenant, what time, what output.
 
 use crate::args::Global;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output};
 use asof::{ErrorKind, ManualClock, Store, StoreOptions, View};
 use std::path::Path;
@@ -20,7 +20,7 @@ impl Session {
 
     /// Opens the store that is named; it must exist.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
-        Ok(self.options().open(self.path()?)?)
+        self.options().open(self.path()?).map_err(failed_open)
     }
 
     /// Opens the store that is named, if there is one.
@@ -28,13 +28,14 @@ impl Session {
         match self.options().open(self.path()?) {
             Ok(store) => Ok(Some(store)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(failed_open(error)),
         }
     }
 
     /// Opens the store that is named, and makes it where it is missing.
     pub(crate) fn open_or_create(&self) -> Result<Store, Failure> {
-        Ok(self.options().create_if_missing(true).open(self.path()?)?)
+        let options = self.options().create_if_missing(true);
+        options.open(self.path()?).map_err(failed_open)
     }
 
     /// Where the store is, or would be.
@@ -77,7 +78,19 @@ impl Session {
         }
         let mut views = store.views();
         if let Some(namespace) = &self.global.namespace {
+            let mut known: Vec<String> = views.iter().map(|v| v.namespace().to_owned()).collect();
+            known.dedup();
             views.retain(|view| view.namespace() == namespace);
+            if views.is_empty() {
+                let known = match known.as_slice() {
+                    [] => "the store has no view yet; make one with `asof view apply`".into(),
+                    names => format!("there are views in {}", names.join(", ")),
+                };
+                return Err(Failure::new(
+                    Exit::Missing,
+                    format!("no view in namespace {namespace:?}; {known}"),
+                ));
+            }
         }
         Ok(views)
     }
@@ -91,9 +104,17 @@ impl Session {
     }
 }
 
+/// A path that cannot be a store is a slip on the command line.
+fn failed_open(error: asof::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::InvalidArgument => Failure::from(error).of_usage(),
+        _ => Failure::from(error),
+    }
+}
+
 /// Something worth knowing that is no failure.
 pub(crate) fn note(text: impl std::fmt::Display) {
-    eprintln!("note: {text}");
+    crate::progress::say(format_args!("note: {text}"));
 }
 
 /// `"namespace":"x",` at the front of an object, unless the tenant is the default one.

@@ -1,9 +1,9 @@
 //! Where rows come from: a file or stdin, packed by gzip or not.
 
 use crate::exit::Failure;
+use crate::progress::Bar;
 use clap::ValueEnum;
 use flate2::read::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -48,38 +48,25 @@ fn is_stdin(path: &Path) -> bool {
 pub(crate) struct Source {
     name: String,
     bytes: Box<dyn Read>,
-    progress: ProgressBar,
+    /// Gone when the source is.
+    _bar: Bar,
 }
 
 impl Source {
     /// Opens a file, or stdin for `-`. That it is packed is seen by its first two bytes.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         if is_stdin(path) {
-            return Source::unpack(
-                "stdin".into(),
-                Box::new(std::io::stdin()),
-                ProgressBar::hidden(),
-            );
+            return Source::unpack("stdin".into(), Box::new(std::io::stdin()), Bar::hidden());
         }
         let name = path.display().to_string();
         let file = File::open(path).map_err(|error| Failure::from(error).at(&name))?;
         let len = file.metadata().map_or(0, |metadata| metadata.len());
-        let progress = ProgressBar::new(len);
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
-        {
-            progress.set_style(style);
-        }
-        progress.set_message(name.clone());
-        let file = progress.wrap_read(file);
-        Source::unpack(name, Box::new(file), progress)
+        let bar = Bar::bytes(&name, len);
+        let file = bar.wrap(file);
+        Source::unpack(name, Box::new(file), bar)
     }
 
-    fn unpack(
-        name: String,
-        mut bytes: Box<dyn Read>,
-        progress: ProgressBar,
-    ) -> Result<Self, Failure> {
+    fn unpack(name: String, mut bytes: Box<dyn Read>, bar: Bar) -> Result<Self, Failure> {
         let mut magic = Vec::with_capacity(3);
         let peeked = bytes.by_ref().take(3).read_to_end(&mut magic);
         peeked.map_err(|error| Failure::from(error).at(&name))?;
@@ -97,7 +84,7 @@ impl Source {
         Ok(Source {
             name,
             bytes,
-            progress,
+            _bar: bar,
         })
     }
 
@@ -111,7 +98,7 @@ impl Source {
         Source {
             name: String::new(),
             bytes: Box::new(Cursor::new(bytes)),
-            progress: ProgressBar::hidden(),
+            _bar: Bar::hidden(),
         }
     }
 
@@ -124,12 +111,6 @@ impl Source {
 impl Read for Source {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         self.bytes.read(into)
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.progress.finish_and_clear();
     }
 }
 

@@ -7,6 +7,7 @@ mod target;
 
 use crate::args::JoinArgs;
 use crate::exit::{Exit, Failure};
+use crate::progress;
 use crate::session::Session;
 use crate::source::Source;
 use asof::{Question, Read, Row, Snapshot, Status, Timestamp, Value};
@@ -18,6 +19,9 @@ use target::Target;
 /// Writes the spine, each row followed by its answers.
 pub(crate) fn run(session: &Session, args: &JoinArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
+    if args.file.is_none() {
+        progress::give_way_to_stdout();
+    }
     let source = Source::open(&args.spine)?;
     let name = source.name().to_owned();
     let here = |error: csv::Error| Failure::from(error).at(&name);
@@ -73,9 +77,12 @@ impl<'a> Joiner<'a> {
 
     /// Appends the answers of every view to a row of the spine.
     fn answer(&mut self, record: &ByteRecord, answered: &mut ByteRecord) -> Result<(), Failure> {
-        let mut question = Question::as_of(time(record, self.plan.time, &self.plan.time_name)?);
+        let as_of = time(record, self.plan.time, &self.plan.time_name)?;
+        let mut question = Question::as_of(as_of);
+        let mut question_times = [as_of; 2];
         if let Some((at, name)) = &self.plan.known_at {
-            question = question.known_at(time(record, *at, name)?);
+            question_times[1] = time(record, *at, name)?;
+            question = question.known_at(question_times[1]);
         }
         for joined in &self.plan.views {
             match key(joined, record)? {
@@ -85,7 +92,10 @@ impl<'a> Joiner<'a> {
                         .get_into(&joined.view, &entity, question, &mut self.row)?;
                     self.push_row(joined, answered)?;
                 }
-                None => self.push_absent(joined, answered),
+                None => {
+                    self.check_floor(joined, question_times)?;
+                    self.push_absent(joined, answered);
+                }
             }
         }
         Ok(())
@@ -108,6 +118,24 @@ impl<'a> Joiner<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A time beyond history is refused of a row without an entity as of any other.
+    fn check_floor(&self, joined: &JoinedView, times: [Timestamp; 2]) -> Result<(), Failure> {
+        let Some(floor) = self.snapshot.floor(&joined.view) else {
+            return Ok(());
+        };
+        match times.into_iter().find(|time| *time < floor) {
+            None => Ok(()),
+            Some(time) => Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "view {:?} keeps exact history from {floor} on; {time} lies before it. Ask as of \
+                     {floor} or later",
+                    joined.view.name()
+                ),
+            )),
+        }
     }
 
     /// Nobody spoke about an entity that is not named.

@@ -138,13 +138,14 @@ fn order_repetition_and_batches_leave_no_trace() {
         .ok();
     assert_eq!(other.run(&["dump"]).ok(), world.run(&["dump"]).ok());
     assert_eq!(other.run(&["digest"]).ok(), world.run(&["digest"]).ok());
-    for command in [&["verify"][..], &["scan", "weather"]] {
-        assert_eq!(
-            other.run(command).ok(),
-            world.run(command).ok(),
-            "{command:?}"
-        );
-    }
+    let scan = ["scan", "weather"];
+    assert_eq!(other.run(&scan).ok(), world.run(&scan).ok());
+    // Files differ from store to store; what was found in them does not.
+    let sum = |world: &World| {
+        let lines = world.run(&["verify", "--output", "ndjson"]).ok();
+        lines.lines().last().map(str::to_owned)
+    };
+    assert_eq!(sum(&other), sum(&world));
 }
 
 #[test]
@@ -219,10 +220,11 @@ fn verify_finds_a_store_as_it_was_written() {
     let world = world();
     ingest(&world, &lines().join("\n"));
     // 41 origins, and 300 pairs of n modulo 17 and n modulo 97.
-    assert_eq!(
-        world.run(&["verify", "--output", "json"]).ok(),
-        "{\"versions\":602,\"entities\":341,\"conflicts\":1,\"quarantined\":0,\"finding_count\":0,\"findings\":[]}\n"
-    );
+    let found = world.run(&["verify", "--output", "json"]).ok();
+    let sum = "{\"versions\":602,\"entities\":341,\"conflicts\":1,\"quarantined\":0,\"unchecked\":0,\
+               \"finding_count\":0,\"findings\":[],\"files\":[{\"path\":\"db/";
+    assert!(found.starts_with(sum), "{found}");
+    assert!(!found.contains("\"whole\":false"), "{found}");
 }
 
 #[test]

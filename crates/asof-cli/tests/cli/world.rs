@@ -77,6 +77,10 @@ impl World {
         &self.store
     }
 
+    pub(crate) fn root(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
