@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Quarantine(QuarantineCommand),
     /// Check every checksum, and latest rows against history
     Verify,
+    /// The main job on a month of shipped flights and weather, step by step
+    Demo(DemoArgs),
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -253,4 +255,14 @@ pub(crate) struct DigestArgs {
     /// Only versions with an event time up to then
     #[arg(long, value_name = "T", value_parser = Timestamp::parse, allow_hyphen_values = true)]
     pub as_of: Option<Timestamp>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Keep the stores and the files in this directory, new or empty
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// One seed gives one order of arrival
+    #[arg(long, value_name = "N", default_value_t = 20_130_101)]
+    pub seed: u64,
 }
