@@ -30,7 +30,7 @@ pub(super) fn measure(store: &Store, view: &View, seed: u64) -> Result<String, F
         reads.entities.len()
     ));
     if cfg!(debug_assertions) {
-        out.push_str("This is a debug build; a release build is several times faster.\n");
+        out.push_str("This is a debug build: its figures say nothing about a release build.\n");
     }
     Ok(out)
 }
