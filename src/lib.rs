@@ -89,6 +89,8 @@
 //! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
 //! | `text` | yes | view files in TOML, events as JSON lines |
 //! | `tracing` | no | spans and events of writes, syncs and what goes wrong, for the subscriber of the host |
+//!
+//! Why it is built as it is, and which roads were not taken: [`design`].
 
 #![cfg_attr(
     not(feature = "store"),
@@ -101,6 +103,16 @@
 
 #[cfg(test)]
 extern crate self as asof;
+
+/// The page `DESIGN.md` of the repository. Its links lead to files there.
+#[cfg(doc)]
+#[doc = include_str!("../DESIGN.md")]
+pub mod design {}
+
+// The program that a reader of the README copies first is compiled and run as it stands there.
+#[cfg(all(doctest, feature = "store", feature = "text"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 #[cfg(feature = "store")]
 mod catalog;

@@ -1,6 +1,6 @@
 //! Real flights against the model: ten thousand random questions, one answer each.
 //!
-//! The flights are those of the shipped month, prepared by `examples/flights/prepare.awk`: a Put of the
+//! The flights are those of the shipped month, prepared by `prepare.awk`: a Put of the
 //! schedule at the scheduled departure and, once the outcome is known, a Patch at the same event time,
 //! recorded when the airplane had landed. They arrive shuffled, every third twice. `ASOF_FLIGHTS` names
 //! a file of event lines to take instead; `tests/oracle/run.sh` does so with the whole year.
@@ -41,11 +41,11 @@ fn lines() -> Vec<String> {
     let text = match std::env::var_os("ASOF_FLIGHTS") {
         Some(path) => std::fs::read(path).expect("ASOF_FLIGHTS names a file of event lines"),
         None => {
-            let flights = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/flights");
-            let command = "gzip -dc sample/flights.csv.gz | awk -F, -v what=flights -f prepare.awk";
+            let command = "gzip -dc crates/asof-cli/data/flights.csv.gz | \
+                awk -F, -v what=flights -f tests/flights/prepare.awk";
             let output = Command::new("sh")
                 .args(["-c", command])
-                .current_dir(flights)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
                 .output();
             let output = output.expect("sh, gzip and awk are part of every Debian");
             assert!(
@@ -111,7 +111,8 @@ fn near(random: &mut Random, times: &[Timestamp]) -> Timestamp {
 
 #[test]
 fn ten_thousand_questions_about_flights_equal_the_model() -> Result<()> {
-    let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/flights/flights.toml");
+    let definition =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/asof-cli/data/flights.toml");
     let definition = std::fs::read_to_string(definition).expect("the view file is shipped");
     let definition = ViewDefinition::from_toml(&definition)?;
     let store = Store::temp()?;

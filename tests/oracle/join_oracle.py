@@ -3,7 +3,7 @@
 
     join_oracle.py flights.csv.gz weather.csv.gz joined.csv
 
-It shares nothing with the engine and nothing with examples/flights/prepare.py: the expectation is
+It shares nothing with the engine and nothing with prepare.py: the expectation is
 computed from the raw tables, with one sorted list per airport and a bisection.
 
 The law, as far as this join needs it: an observation is a Put, so the newest one at or before the
@@ -28,7 +28,7 @@ import sys
 
 TTL = datetime.timedelta(hours=3)
 SPINE = ("flight_row", "tailnum", "origin", "departure")
-# In the order of examples/flights/weather.toml, with the type that a cell must parse as. `wind_dir`
+# In the order of crates/asof-cli/data/weather.toml, with the type that a cell must parse as. `wind_dir`
 # is an i64 there: "270.0" would be a difference.
 FEATURES = {
     "temp": float,

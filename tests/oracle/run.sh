@@ -6,18 +6,18 @@
 #     bash tests/oracle/run.sh [DATA_DIR]
 #
 # DATA_DIR holds flights.csv.gz and weather.csv.gz of nycflights13; without one, the year beside the
-# repository, and where that is missing, the sample in examples/flights. ASOF_BIN names a binary
+# repository, and where that is missing, the month that `asof demo` ships. ASOF_BIN names a binary
 # that is built already. ASOF_REQUIRE=polars makes a failure of what is else skipped.
 set -euo pipefail
 data=""
 if [[ -n "${1:-}" ]]; then data="$(realpath "$1")"; fi
 if [[ -n "${ASOF_BIN:-}" ]]; then ASOF_BIN="$(realpath "$ASOF_BIN")"; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-example=examples/flights
+views=crates/asof-cli/data
 year=../shared/data/nycflights13
 
 if [[ -z "$data" ]]; then
-    data="$example/sample"
+    data="$views"
     if [[ -d "$year" ]]; then data="$year"; fi
 fi
 
@@ -75,7 +75,7 @@ case "$flights/$weather" in
     336776/26115) without_tailnum=2512 events=664122 ties=31 ;;
     27004/2226) without_tailnum=155 events=53402 ties=2 ;;
     *)
-        echo "$data has $flights flights and $weather observations: neither the year nor the sample" >&2
+        echo "$data has $flights flights and $weather observations: neither the year nor the month" >&2
         exit 1
         ;;
 esac
@@ -83,7 +83,7 @@ echo "$data: $flights flights, $weather observations, $without_tailnum flights w
 
 # --- Preparing -----------------------------------------------------------------------------------
 
-prepare() { python3 "$example/prepare.py" "$@"; }
+prepare() { python3 tests/oracle/prepare.py "$@"; }
 
 line_count_is() {
     local lines
@@ -106,17 +106,28 @@ prepared() {
 # prepare.py and prepare.awk were written apart; every byte has to agree.
 awk_agrees() {
     gzip -dc "$data/flights.csv.gz" >"$scratch/flights.csv"
-    awk -F, -v what=flights -f "$example/prepare.awk" "$scratch/flights.csv" |
+    awk -F, -v what=flights -f tests/flights/prepare.awk "$scratch/flights.csv" |
         cmp - "$scratch/ordered.jsonl"
-    awk -F, -v what=spine -f "$example/prepare.awk" "$scratch/flights.csv" |
+    awk -F, -v what=spine -f tests/flights/prepare.awk "$scratch/flights.csv" |
         cmp - "$scratch/spine.csv"
     rm "$scratch/flights.csv"
 }
 
+# And what `asof demo` makes of the month that it ships; its spine has two rows more.
+demo_agrees() {
+    local month=crates/asof-cli/data kept="$scratch/demo"
+    "$ASOF_BIN" demo --keep "$kept" | tail -n 15
+    prepare flights "$month/flights.csv.gz" | cmp - "$kept/flights-ordered.jsonl"
+    prepare weather "$month/weather.csv.gz" | cmp - "$kept/weather-ordered.csv"
+    prepare spine "$month/flights.csv.gz" | cmp - <(head -n -2 "$kept/spine.csv")
+    rm -rf "$kept"
+}
+
 check "prepared: spine, weather, $events flight events" prepared
 check "prepare.awk writes the bytes of prepare.py" awk_agrees
+check "asof demo writes the bytes of prepare.py" demo_agrees
 if ((flights == 336776)); then
-    check "the sample is January of this year" python3 "$example/cut_sample.py" "$data" --check
+    check "the shipped month is January of this year" python3 tests/oracle/cut_month.py "$data" --check
 fi
 
 # --- Four stores ---------------------------------------------------------------------------------
@@ -146,7 +157,7 @@ ingest_counting() {
 # fill <store> <batch> <weather.csv> <flights.jsonl>
 fill() {
     local bad
-    asof "$1" view apply "$example/weather.toml" "$example/flights.toml"
+    asof "$1" view apply "$views/weather.toml" "$views/flights.toml"
     ingest_counting "$1" "$(($(wc -l <"$3") - 1))" 0 \
         "$3" --batch "$2" --view weather --event-time time_hour --null NA
     # A bad record that is sent twice is reported twice, and kept once: `verified` counts those.

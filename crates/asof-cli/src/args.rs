@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Verify,
     /// How the store is doing, and what is in it
     Stats(StatsArgs),
+    /// The main job on a month of shipped flights and weather, step by step
+    Demo(DemoArgs),
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -413,4 +415,14 @@ pub(crate) struct StatsArgs {
     /// Read no row: only what is counted anyway
     #[arg(long)]
     pub quick: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Keep the stores and the files in this directory, new or empty
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// One seed gives one order of arrival
+    #[arg(long, value_name = "N", default_value_t = 20_130_101)]
+    pub seed: u64,
 }

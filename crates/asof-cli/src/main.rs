@@ -3,6 +3,7 @@
 
 mod answer;
 mod args;
+mod demo;
 mod digest;
 mod dump;
 mod erase;
@@ -68,6 +69,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Quarantine(QuarantineCommand::Drop(args)) => quarantine::drop(&session, &args),
         Command::Verify => verify::run(&session),
         Command::Stats(args) => stats::run(&session, &args),
+        Command::Demo(args) => demo::run(&session, &args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "asof", &mut out);

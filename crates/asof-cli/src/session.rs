@@ -95,6 +95,11 @@ impl Session {
         Ok(views)
     }
 
+    /// The options themselves, for a command that takes only some of them.
+    pub(crate) fn global(&self) -> &Global {
+        &self.global
+    }
+
     pub(crate) fn format(&self) -> Format {
         self.global.output
     }

@@ -1,6 +1,7 @@
 //! The command line as scripts see it: arguments in; stdout, stderr and an exit code out.
 
 mod bounds;
+mod demo;
 mod dump;
 mod erase;
 mod failures;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Cuts the sample out of the year: the rows of January 2013, as they stand in the source.
+"""Cuts the shipped month out of the year: the rows of January 2013, as they stand in the source.
 
-    cut_sample.py DATA_DIR            writes sample/flights.csv.gz and sample/weather.csv.gz
-    cut_sample.py DATA_DIR --check    writes nothing; fails unless the sample has these very rows
+    cut_month.py DATA_DIR            writes the files of crates/asof-cli/data
+    cut_month.py DATA_DIR --check    writes nothing; fails unless those files have these very rows
 
 DATA_DIR holds flights.csv.gz and weather.csv.gz of nycflights13. The same input gives the same
 bytes: no time and no file name goes into the gzip header. (Another zlib may pack the same rows
@@ -14,7 +14,7 @@ import gzip
 import pathlib
 import sys
 
-SAMPLE = pathlib.Path(__file__).resolve().parent / "sample"
+MONTH = pathlib.Path(__file__).resolve().parents[2] / "crates" / "asof-cli" / "data"
 TABLES = ("flights.csv.gz", "weather.csv.gz")
 
 
@@ -40,12 +40,12 @@ def main():
         wanted = b"".join(january(args.data_dir / name))
         rows = wanted.count(b"\n") - 1
         if args.check:
-            if gzip.decompress((SAMPLE / name).read_bytes()) != wanted:
-                sys.exit(f"sample/{name} is not January of {name} in the data directory")
-            print(f"sample/{name}: {rows} rows, as in the source")
+            if gzip.decompress((MONTH / name).read_bytes()) != wanted:
+                sys.exit(f"{name} is not January of {name} in the data directory")
+            print(f"{name}: {rows} rows, as in the source")
         else:
-            (SAMPLE / name).write_bytes(gzip.compress(wanted, compresslevel=9, mtime=0))
-            print(f"sample/{name}: {rows} rows")
+            (MONTH / name).write_bytes(gzip.compress(wanted, compresslevel=9, mtime=0))
+            print(f"{name}: {rows} rows")
 
 
 if __name__ == "__main__":
