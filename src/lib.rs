@@ -102,6 +102,7 @@ mod interchange;
 mod kv;
 mod law;
 mod op;
+mod preflight;
 mod query;
 #[cfg(feature = "store")]
 mod read;
@@ -121,6 +122,7 @@ pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
+pub use preflight::{Finding, Health, LogLoss};
 pub use query::{
     ExplainedVersion, HistoryRange, Question, Row, Seen, Typed, TypedFeature, Version,
 };
