@@ -133,7 +133,7 @@ pub use schema::{
     TimePolicy, ViewBuilder, ViewDefinition,
 };
 #[cfg(feature = "store")]
-pub use store::{Progress, Snapshot, Store, StoreOptions, VerifyReport};
+pub use store::{Examination, Loss, Progress, Snapshot, Store, StoreOptions, VerifyReport};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]

@@ -4,6 +4,7 @@
 //! and what RocksDB does that its callers must know is written down here.
 
 mod checksum;
+mod durable;
 mod error;
 mod iterate;
 mod open;
@@ -11,6 +12,7 @@ mod options;
 mod read;
 mod write;
 
+pub(crate) use durable::Keeper;
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
 pub(crate) use read::KvSnapshot;
@@ -53,6 +55,7 @@ impl Family {
 pub(crate) struct Kv {
     db: DB,
     point: ReadOptions,
+    durable: durable::Durable,
 }
 
 impl Kv {

@@ -16,12 +16,13 @@ impl Kv {
             let options = options::of_family(family, kv, &cache)?;
             families.push(ColumnFamilyDescriptor::new(family.name(), options));
         }
-        let db = DB::open_cf_descriptors(&options::of_database(create)?, path, families)
+        let db = DB::open_cf_descriptors(&options::of_database(create, kv.logs_may_be_cut)?, path, families)
             .map_err(|e| translate("opening the database", e))?;
         options::check_pinned(path)?;
         Ok(Kv {
             db,
             point: ReadOptions::default(),
+            durable: super::durable::Durable::default(),
         })
     }
 
@@ -31,9 +32,11 @@ impl Kv {
             .iter()
             .map(|family| self.family(*family))
             .collect();
+        let sequence = self.sequence();
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
-            .map_err(|e| translate("flushing", e))
+            .map_err(|e| translate("flushing", e))?;
+        self.seal(sequence)
     }
 
     /// Compacts every family completely. For tests and benchmarks: it blocks until done.
@@ -42,13 +45,6 @@ impl Kv {
             self.db
                 .compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
         }
-    }
-
-    /// Makes everything written so far durable.
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.db
-            .flush_wal(true)
-            .map_err(|e| translate("syncing the log", e))
     }
 
     /// Stops background work. Flush first: afterwards a flush fails.

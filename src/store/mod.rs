@@ -2,12 +2,17 @@
 
 mod background;
 mod directory;
+mod examine;
 mod inspect;
+mod loss;
 mod open;
 mod options;
 mod snapshot;
+mod watermark;
 
+pub use examine::Examination;
 pub use inspect::{Progress, VerifyReport};
+pub use loss::Loss;
 pub use options::StoreOptions;
 pub use snapshot::Snapshot;
 

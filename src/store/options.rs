@@ -1,6 +1,6 @@
 //! What a caller chooses when it opens a store.
 
-use super::Store;
+use super::{Loss, Store};
 use crate::error::Result;
 use crate::kv::KvOptions;
 use crate::time::{Clock, SystemClock};
@@ -27,6 +27,7 @@ pub struct StoreOptions {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) quarantine_rows_max: u64,
     pub(super) exact_receipts: bool,
+    pub(super) loss: Loss,
     pub(super) kv: KvOptions,
 }
 
@@ -37,9 +38,11 @@ impl Default for StoreOptions {
             clock: Arc::new(SystemClock),
             quarantine_rows_max: 100_000,
             exact_receipts: false,
+            loss: Loss::Nothing,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
                 memtable_bytes: 32 << 20,
+                logs_may_be_cut: false,
             },
         }
     }
@@ -72,6 +75,14 @@ impl StoreOptions {
     /// Tells every duplicate from an applied row, at the price of a read per row.
     pub fn exact_receipts(mut self, exact: bool) -> Self {
         self.exact_receipts = exact;
+        self
+    }
+
+    /// Opens a damaged store without what cannot be read of its logs, if that is no more than this.
+    /// What is cut off is put aside in `lost.N` beside the database. [`Store::examine`] says before how
+    /// much it would be; damage elsewhere than in logs and watermark is still refused.
+    pub fn accept_loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
         self
     }
 
@@ -115,6 +126,7 @@ impl fmt::Debug for StoreOptions {
             .field("create", &self.create)
             .field("quarantine_rows_max", &self.quarantine_rows_max)
             .field("exact_receipts", &self.exact_receipts)
+            .field("loss", &self.loss)
             .field("kv", &self.kv)
             .finish_non_exhaustive()
     }

@@ -32,7 +32,9 @@ fn log() -> Vec<u8> {
 
 /// Two records, the seam of two blocks, and the end.
 fn edges(length: usize) -> impl Iterator<Item = usize> {
-    (0..100).chain(BLOCK - 15..BLOCK + 15).chain(length - 40..length)
+    (0..60)
+        .chain(BLOCK - 9..BLOCK + 9)
+        .chain(length - 24..length)
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn what_no_store_writes_is_called_by_its_name() {
 fn a_log_of_noise_is_read_in_time_that_grows_with_it() {
     // Who is hurt: whoever opens a store whose disk went mad, and waits.
     for pattern in [1u8, 4, 0x7f] {
-        let log = vec![pattern; 512 << 10];
+        let log = vec![pattern; 128 << 10];
         assert_eq!(read(&log).0.records, 0);
     }
 }
