@@ -13,6 +13,7 @@ use super::key::{self, HashKey, Stamp};
 use super::marker::Marker;
 use super::quarantine::{Origin, QuarantineEntry};
 use super::row::{Body, BodyBuilder, LatestParts, begin_history};
+use super::watermark::{Extent, Watermark};
 use super::{entity, value};
 use crate::id::{FeatureId, Hex, ViewId};
 use crate::op::Op;
@@ -338,6 +339,19 @@ fn records() -> Vec<(String, Vec<u8>)> {
         store_id: *b"an id of a store",
         hash_key: HASH_KEY,
     };
+    let watermark = Watermark {
+        generation: 3,
+        sequence: 300,
+        manifest: Extent {
+            number: 5,
+            bytes: 700,
+        },
+        log: Extent {
+            number: 8,
+            bytes: 1 << 20,
+        },
+        boot: *b"a run of machine",
+    };
     let set = set_digest();
     vec![
         ("entity".into(), entity_bytes()),
@@ -377,6 +391,7 @@ fn records() -> Vec<(String, Vec<u8>)> {
         }),
         written("fence", &|out| catalog::encode_fence(&fence(Some(50)), out)),
         ("marker".into(), marker.encode()),
+        ("watermark".into(), watermark.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),
         (

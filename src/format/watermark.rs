@@ -51,7 +51,11 @@ pub(crate) struct Watermark {
 impl Watermark {
     /// Where this generation stands in the file.
     pub(crate) fn offset(&self) -> usize {
-        if self.generation.is_multiple_of(2) { 0 } else { SLOT_APART }
+        if self.generation.is_multiple_of(2) {
+            0
+        } else {
+            SLOT_APART
+        }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -128,8 +132,14 @@ mod tests {
         Watermark {
             generation,
             sequence: 300,
-            manifest: Extent { number: 5, bytes: 700 },
-            log: Extent { number: 8, bytes: 1 << 20 },
+            manifest: Extent {
+                number: 5,
+                bytes: 700,
+            },
+            log: Extent {
+                number: 8,
+                bytes: 1 << 20,
+            },
             boot: *b"a run of machine",
         }
     }
@@ -161,7 +171,10 @@ mod tests {
             hurt[bit / 8] ^= 1 << (bit % 8);
             assert!(Watermark::newest(&hurt).is_err(), "bit {bit}");
         }
-        assert_eq!(Watermark::newest(&file[..SLOT_APART]).unwrap(), watermark(8));
+        assert_eq!(
+            Watermark::newest(&file[..SLOT_APART]).unwrap(),
+            watermark(8)
+        );
         assert!(Watermark::newest(&file[..SLOT_BYTES - 1]).is_err());
     }
 }

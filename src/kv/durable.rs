@@ -81,7 +81,14 @@ impl Keeper {
         let names = std::fs::read_dir(&self.database).ok()?;
         let number = names
             .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
+            .filter_map(|entry| {
+                entry
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".log")?
+                    .parse()
+                    .ok()
+            })
             .max()?;
         self.log = Some(number);
         let bytes = std::fs::metadata(path(number)).ok()?.len();

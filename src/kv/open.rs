@@ -16,8 +16,12 @@ impl Kv {
             let options = options::of_family(family, kv, &cache)?;
             families.push(ColumnFamilyDescriptor::new(family.name(), options));
         }
-        let db = DB::open_cf_descriptors(&options::of_database(create, kv.logs_may_be_cut)?, path, families)
-            .map_err(|e| translate("opening the database", e))?;
+        let db = DB::open_cf_descriptors(
+            &options::of_database(create, kv.logs_may_be_cut)?,
+            path,
+            families,
+        )
+        .map_err(|e| translate("opening the database", e))?;
         options::check_pinned(path)?;
         Ok(Kv {
             db,

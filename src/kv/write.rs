@@ -47,10 +47,7 @@ impl KvBatch<'_> {
     pub(crate) fn commit(self) -> Result<()> {
         let durable = &self.kv.durable;
         durable.started.fetch_add(1, Ordering::SeqCst);
-        let written = self
-            .kv
-            .db
-            .write_opt(self.batch, &WriteOptions::default());
+        let written = self.kv.db.write_opt(self.batch, &WriteOptions::default());
         durable.finished.fetch_add(1, Ordering::SeqCst);
         written.map_err(|e| translate("writing", e))
     }

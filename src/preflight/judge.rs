@@ -215,10 +215,16 @@ impl Chain<'_> {
             short
         } else if self.durable >= first {
             let durable = self.durable;
-            Some(format!("{}; rows up to sequence {durable} were durable", broken.why))
+            Some(format!(
+                "{}; rows up to sequence {durable} were durable",
+                broken.why
+            ))
         } else if follows && self.evidence.same_boot {
             Some(match broken.resumes {
-                Some(next) => format!("{}; the next whole record stands at byte {next}", broken.why),
+                Some(next) => format!(
+                    "{}; the next whole record stands at byte {next}",
+                    broken.why
+                ),
                 None => format!("{}; whole logs follow", broken.why),
             })
         } else {
@@ -276,10 +282,7 @@ impl Chain<'_> {
 
 fn rows(wal: &WalScan) -> String {
     match wal.rows.range {
-        Some((first, last)) => format!(
-            "{} batches, sequence {first} to {last}",
-            wal.rows.batches
-        ),
+        Some((first, last)) => format!("{} batches, sequence {first} to {last}", wal.rows.batches),
         None => "no rows".into(),
     }
 }

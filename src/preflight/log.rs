@@ -19,6 +19,7 @@ const BLOCK: usize = 32 << 10;
 const HEADER: usize = 7;
 const FULL: u8 = 1;
 const FIRST: u8 = 2;
+#[cfg(test)]
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 

@@ -140,7 +140,10 @@ mod tests {
         known.apply(&[2, 5, 9, 0, 3, 9, 4, 0x90, 1, 10, 4]).unwrap();
         known.apply(&[201, 1, 1, b'x', 2, 8, 200, 1, 3]).unwrap();
         assert_eq!((known.sequence, known.log_min), (144, 4));
-        assert_eq!(known.families.into_iter().collect::<Vec<_>>(), [(0, 5), (3, 8)]);
+        assert_eq!(
+            known.families.into_iter().collect::<Vec<_>>(),
+            [(0, 5), (3, 8)]
+        );
     }
 
     #[test]
@@ -149,7 +152,11 @@ mod tests {
             assert!(Known::default().apply(edit).is_none(), "{edit:?}");
         }
         // DB id: it may be ignored, and has a length.
-        assert!(Known::default().apply(&[0x81, 0x40, 2, b'i', b'd']).is_some());
+        assert!(
+            Known::default()
+                .apply(&[0x81, 0x40, 2, b'i', b'd'])
+                .is_some()
+        );
     }
 
     #[test]

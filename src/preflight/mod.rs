@@ -122,7 +122,11 @@ impl fmt::Display for LogLoss {
             write!(f, ", {} readable batches among them", self.batches)?;
         }
         match self.sequences {
-            Some((first, last)) => write!(f, ", {} records (sequence {first} to {last})", self.records()),
+            Some((first, last)) => write!(
+                f,
+                ", {} records (sequence {first} to {last})",
+                self.records()
+            ),
             None => f.write_str(", no record that is known to have been durable"),
         }
     }

@@ -64,21 +64,31 @@ pub(crate) fn scan(bytes: &[u8]) -> WalScan {
     let (mut rows, mut behind) = (Rows::default(), Rows::default());
     let mut durable = 0;
     let mut newest = None;
-    let log = log::scan(bytes, |Record { content, behind_damage }| {
-        let Some((first, count)) = batch(content) else {
-            return false;
-        };
-        // What lies behind damage may be a record inside a value; its numbers give it away.
-        if newest.is_some_and(|newest| first <= newest) {
-            return false;
-        }
-        let last = first.saturating_add(u64::from(count)).saturating_sub(1);
-        newest = newest.max(Some(last));
-        durable = durable.max(noted(content).unwrap_or(0));
-        let rows = if behind_damage { &mut behind } else { &mut rows };
-        rows.add(first, last);
-        true
-    });
+    let log = log::scan(
+        bytes,
+        |Record {
+             content,
+             behind_damage,
+         }| {
+            let Some((first, count)) = batch(content) else {
+                return false;
+            };
+            // What lies behind damage may be a record inside a value; its numbers give it away.
+            if newest.is_some_and(|newest| first <= newest) {
+                return false;
+            }
+            let last = first.saturating_add(u64::from(count)).saturating_sub(1);
+            newest = newest.max(Some(last));
+            durable = durable.max(noted(content).unwrap_or(0));
+            let rows = if behind_damage {
+                &mut behind
+            } else {
+                &mut rows
+            };
+            rows.add(first, last);
+            true
+        },
+    );
     WalScan {
         log,
         rows,
@@ -143,6 +153,9 @@ mod tests {
         let broken = scan(&log).log.broken.expect("it goes back");
         assert_eq!(broken.why, log::Why::Content);
         let short = log::framed(&[b"short"]);
-        assert_eq!(scan(&short).log.broken.map(|b| b.why), Some(log::Why::Content));
+        assert_eq!(
+            scan(&short).log.broken.map(|b| b.why),
+            Some(log::Why::Content)
+        );
     }
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod args;
 mod digest;
+mod doctor;
 mod dump;
 mod exit;
 mod get;
@@ -53,6 +54,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Digest(args) => digest::run(&session, &args),
         Command::Quarantine(QuarantineCommand::List) => quarantine::list(&session),
         Command::Verify => verify::run(&session),
+        Command::Doctor(args) => doctor::run(&session, &args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "asof", &mut out);

@@ -38,13 +38,14 @@ impl Session {
     }
 
     /// Where the store is, or would be.
-    fn path(&self) -> Result<&Path, Failure> {
+    pub(crate) fn path(&self) -> Result<&Path, Failure> {
         self.global.store.as_deref().ok_or_else(|| {
             Failure::usage("no store is named; say --store DIR, or set ASOF_STORE to its directory")
         })
     }
 
-    fn options(&self) -> StoreOptions {
+    /// How it is opened.
+    pub(crate) fn options(&self) -> StoreOptions {
         match self.global.now {
             Some(now) => StoreOptions::new().clock(ManualClock::at(now)),
             None => StoreOptions::new(),

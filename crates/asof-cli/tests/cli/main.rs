@@ -1,5 +1,6 @@
 //! The command line as scripts see it: arguments in; stdout, stderr and an exit code out.
 
+mod doctor;
 mod dump;
 mod failures;
 mod get;
