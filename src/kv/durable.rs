@@ -99,9 +99,10 @@ impl Keeper {
     fn manifest(&self) -> std::io::Result<Extent> {
         let current = std::fs::read(self.database.join("CURRENT"))?;
         let number = crate::preflight::current(&current).ok_or(std::io::ErrorKind::InvalidData)?;
-        let manifest = File::open(self.database.join(format!("MANIFEST-{number:06}")))?;
-        let bytes = manifest.metadata()?.len();
-        manifest.sync_data()?;
+        let path = self.database.join(format!("MANIFEST-{number:06}"));
+        // An edit that is being written this moment does not count.
+        let bytes = crate::preflight::scan_manifest(&std::fs::read(&path)?).whole();
+        File::open(path)?.sync_data()?;
         Ok(Extent { number, bytes })
     }
 

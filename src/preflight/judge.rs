@@ -6,6 +6,7 @@
 //! | a row from there on is called durable, by the watermark or by a later record | damaged |
 //! | good records follow, and the machine has run since the watermark was written | damaged: no power was cut, so nothing that was written can be missing |
 //! | good records follow, after a restart, and none of them says so | torn: a hole in what nobody had synced |
+//! | nothing good follows, and no write that was cut off looks like this | damaged |
 //! | nothing good follows | torn: a write that was cut off |
 //!
 //! Rows have consecutive sequence numbers, from log to log, so that a log that is gone is missed too.
@@ -102,7 +103,10 @@ fn manifest(evidence: &Evidence) -> Finding {
             let what = format!("{why}; the next whole record stands at byte {next}");
             Finding::damaged(name, Some(at), what)
         }
-        Some(Broken { at, why, .. }) => torn(name, at, format!("{why}; nothing follows")),
+        Some(Broken { at, why, .. }) if why.is_torn(!evidence.same_boot) => {
+            torn(name, at, format!("{why}; nothing follows"))
+        }
+        Some(Broken { at, why, .. }) => Finding::damaged(name, Some(at), why.to_string()),
     }
 }
 
@@ -227,6 +231,8 @@ impl Chain<'_> {
                 ),
                 None => format!("{}; whole logs follow", broken.why),
             })
+        } else if !broken.why.is_torn(!self.evidence.same_boot) {
+            Some(broken.why.to_string())
         } else {
             None
         };
@@ -286,3 +292,6 @@ fn rows(wal: &WalScan) -> String {
         None => "no rows".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

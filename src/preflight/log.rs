@@ -42,6 +42,18 @@ pub(crate) enum Why {
     Content,
 }
 
+impl Why {
+    /// A write that was cut off can look like this, at the end of a log. Without a power cut the file
+    /// can only end early: what is in it is what was written.
+    pub(crate) fn is_torn(self, power_cut: bool) -> bool {
+        match self {
+            Why::Recycled(_) => false,
+            Why::Unfinished | Why::Zeros | Why::Length | Why::UnknownType(_) => true,
+            Why::Checksum | Why::Order | Why::Content => power_cut,
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -246,7 +258,9 @@ fn physical(log: &[u8], at: usize) -> Result<Part<'_>, Why> {
     let content = rest.get(HEADER - 1..HEADER + length);
     let checked = content.ok_or(Why::Unfinished)?;
     if masked(crc32c(checked)) != u32::from_le_bytes([a, b, c, d]) {
-        return Err(Why::Checksum);
+        // A file system may lengthen a file before it fills it.
+        let filled = checked.last() != Some(&0);
+        return Err(if filled { Why::Checksum } else { Why::Zeros });
     }
     Ok(Part {
         kind,

@@ -17,6 +17,13 @@ pub(crate) struct ManifestScan {
     pub(crate) log_min: u64,
 }
 
+impl ManifestScan {
+    /// Where its last whole edit ends.
+    pub(crate) fn whole(&self) -> u64 {
+        self.log.whole
+    }
+}
+
 /// Reads a manifest.
 pub(crate) fn scan(bytes: &[u8]) -> ManifestScan {
     let mut known = Known::default();

@@ -8,6 +8,7 @@ mod damage;
 mod durability;
 mod history;
 mod opening;
+mod preflight;
 mod sets;
 mod trace;
 mod views;

@@ -32,9 +32,9 @@ fn log() -> Vec<u8> {
 
 /// Two records, the seam of two blocks, and the end.
 fn edges(length: usize) -> impl Iterator<Item = usize> {
-    (0..60)
-        .chain(BLOCK - 9..BLOCK + 9)
-        .chain(length - 24..length)
+    (0..30)
+        .chain(BLOCK - 8..BLOCK + 8)
+        .chain(length - 13..length)
 }
 
 #[test]
