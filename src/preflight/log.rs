@@ -276,7 +276,7 @@ fn next_valid(log: &[u8], mut at: usize, budget: &mut usize) -> Option<usize> {
         let kind = log[at + HEADER - 1];
         if fits && (FULL..=LAST).contains(&kind) {
             let length = usize::from(u16::from_le_bytes([log[at + 4], log[at + 5]]));
-            if length <= *budget || at % BLOCK == 0 {
+            if length <= *budget || at.is_multiple_of(BLOCK) {
                 *budget = budget.saturating_sub(length + HEADER);
                 if physical(log, at).is_ok() {
                     return Some(at);

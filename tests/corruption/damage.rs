@@ -39,6 +39,15 @@ impl Damage {
         format!("{}:{kind}", self.role)
     }
 
+    /// Where in the file it begins.
+    pub(crate) fn byte(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Flip(bit) => Some(bit / 8),
+            Kind::Cut(at) | Kind::Zero(at) | Kind::ZeroTail(at) => Some(at),
+            Kind::Gone => None,
+        }
+    }
+
     /// Every damage of a file.
     pub(crate) fn all(role: &'static str, file: &Path, length: usize) -> Vec<Damage> {
         let kinds = (0..length * 8)

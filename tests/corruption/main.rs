@@ -29,7 +29,7 @@ use damage::{Damage, Kind};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use world::{Outcome, World};
+use world::World;
 
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -47,13 +47,13 @@ fn main() -> ExitCode {
         value(name).map_or(default, |text| text.parse().expect("a number"))
     };
     let seed = number("--seed", 1);
-    let world = World::make(number("--batches", 12));
+    let world = World::make(number("--batches", 9));
     let mut damages = world.damages();
     if let Some(one) = value("--damage") {
         damages.retain(|damage| damage.to_string() == one);
         assert!(!damages.is_empty(), "there is no damage {one}");
     } else if !has("--all") {
-        sample(&mut damages, number("--sample", 800) as usize, seed);
+        sample(&mut damages, number("--sample", 2_000) as usize, seed);
     }
     let (mut failed, mut counts) = (0, BTreeMap::new());
     for damage in &damages {
