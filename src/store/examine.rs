@@ -60,7 +60,7 @@ impl Examination {
         damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
     }
 
-    fn of(findings: Vec<Finding>) -> Examination {
+    pub(super) fn of(findings: Vec<Finding>) -> Examination {
         Examination {
             findings,
             loss: LogLoss::default(),
@@ -72,7 +72,7 @@ impl Examination {
     }
 
     /// The watermark of a store that may be opened; otherwise the error that says why not.
-    pub(super) fn verdict(self, path: &Path) -> Result<Watermark> {
+    pub(super) fn verdict(&self, path: &Path) -> Result<Watermark> {
         let next = if self.is_acceptable() {
             "Restore a copy, or run `asof doctor` to see what would be lost and to accept it"
         } else {
@@ -97,6 +97,12 @@ impl Examination {
 }
 
 impl Store {
+    /// The state in which the files of this store were found when it was opened; nothing where it was
+    /// made. Damage is never among it, and a [torn](Health::Torn) end says what was dropped.
+    pub fn found(&self) -> &[Finding] {
+        &self.0.found.findings
+    }
+
     /// Looks at the files of a store that nobody has open, reads its logs strictly, and says what
     /// state they are in. It does not open the store and changes none of its data.
     ///

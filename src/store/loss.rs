@@ -25,8 +25,13 @@ pub enum Loss {
     Unreadable,
 }
 
-/// The watermark of a store that may be opened, after accepting a loss if it must be.
-pub(super) fn settle(path: &Path, accepted: Loss, kv: &KvOptions) -> Result<Watermark> {
+/// The watermark of a store that may be opened and the state it is in, after accepting a loss if it
+/// must be.
+pub(super) fn settle(
+    path: &Path,
+    accepted: Loss,
+    kv: &KvOptions,
+) -> Result<(Watermark, Examination)> {
     let found = examine::examine(path)?;
     if found.damage().is_some() && accepted != Loss::Nothing {
         let records = found.loss().records();
@@ -42,10 +47,11 @@ pub(super) fn settle(path: &Path, accepted: Loss, kv: &KvOptions) -> Result<Wate
         }
         if found.is_acceptable() {
             accept(path, &found, kv)?;
-            return examine::examine(path)?.verdict(path);
+            let left = examine::examine(path)?;
+            return Ok((left.verdict(path)?, left));
         }
     }
-    found.verdict(path)
+    Ok((found.verdict(path)?, found))
 }
 
 /// Cuts the log off behind its last whole row and puts a copy of everything that is cut off aside.

@@ -49,6 +49,7 @@ pub struct Store(Arc<Engine>);
 
 struct Engine {
     path: PathBuf,
+    found: Examination,
     clock: Arc<dyn Clock>,
     writer: Writer,
     /// Serialises changes of the catalog: their order matters.

@@ -1,7 +1,7 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
-use super::{Engine, NextView, Store, StoreOptions, Syncing, loss, watermark};
+use super::{Engine, Examination, NextView, Store, StoreOptions, Syncing, loss, watermark};
 use crate::catalog::Catalog;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -44,15 +44,18 @@ impl Store {
         // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
         //    opens them: opening rewrites the log, so afterwards is too late.
         // 4. Open or make the database.
-        let (kv, marker) = match found {
+        let (kv, marker, found) = match found {
             Found::Store(marker) => {
-                let watermark = loss::settle(path, options.loss, &options.kv)?;
+                let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
                 let kv = Kv::open(&directory::db(path), false, &options.kv)?;
                 check_identity(&kv, &marker)?;
                 watermark::keep(path, &kv, watermark)?;
-                (kv, marker)
+                (kv, marker, found)
             }
-            Found::Nothing => make(path, &options)?,
+            Found::Nothing => {
+                let (kv, marker) = make(path, &options)?;
+                (kv, marker, Examination::of(Vec::new()))
+            }
         };
         // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
         let catalog = Catalog::new(marker.hash_key);
@@ -84,6 +87,7 @@ impl Store {
         };
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
+            found,
             clock: options.clock,
             writer,
             administration: Mutex::new(NextView(next_view)),

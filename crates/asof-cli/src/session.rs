@@ -3,7 +3,7 @@
 use crate::args::Global;
 use crate::exit::Failure;
 use crate::output::{Format, Output};
-use asof::{ErrorKind, ManualClock, Store, StoreOptions, View};
+use asof::{ErrorKind, Health, ManualClock, Store, StoreOptions, View};
 use std::path::Path;
 
 /// The tenant of views where none is named.
@@ -20,7 +20,11 @@ impl Session {
 
     /// Opens the store that is named; it must exist.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
-        Ok(self.options().open(self.path()?)?)
+        let store = self.options().open(self.path()?)?;
+        for torn in store.found().iter().filter(|f| f.health == Health::Torn) {
+            note(format_args!("{torn}; what was synced is all there"));
+        }
+        Ok(store)
     }
 
     /// Opens the store that is named, if there is one.

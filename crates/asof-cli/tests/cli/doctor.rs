@@ -100,6 +100,25 @@ fn damage_in_a_synced_log_is_refused_explained_and_accepted_only_when_told() {
 }
 
 #[test]
+fn the_torn_end_of_a_log_is_told_and_no_failure() {
+    // Who is hurt: whoever loses a write that was under way and is not told that it was dropped.
+    let world = killed(2);
+    let log = log(&world);
+    let torn = [std::fs::read(&log).unwrap(), b"torn".to_vec()].concat();
+    std::fs::write(&log, torn).unwrap();
+    let said = world.run(&["doctor"]).ok();
+    assert!(
+        said.contains("torn") && said.contains("would drop 4 bytes"),
+        "{said}"
+    );
+    let ended = world.run(&["--output", "ndjson", "scan", "weather"]);
+    let ended = ended.noted("what was synced is all there");
+    assert_eq!(ended.ok().lines().count(), 2);
+    let again = world.run(&["scan", "weather"]);
+    assert_eq!(again.stderr, "", "it is told once");
+}
+
+#[test]
 fn damage_that_no_loss_of_log_would_mend_is_only_explained() {
     let world = killed(2);
     std::fs::remove_file(world.store().join("db/CURRENT")).unwrap();
