@@ -172,6 +172,7 @@ pub(crate) fn strange(counts: &BTreeMap<(String, Outcome), u64>) -> Vec<String> 
     let known: Vec<&str> = include_str!("verdicts.txt")
         .lines()
         .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.rsplit_once(' ')?.0))
         .collect();
     counts
         .keys()
