@@ -129,6 +129,7 @@ mod kv;
 mod law;
 pub mod limits;
 mod op;
+mod preflight;
 mod query;
 #[cfg(feature = "store")]
 mod read;
@@ -152,6 +153,7 @@ pub use id::{DEFAULT_NAMESPACE, FeatureId, NAME_BYTES_MAX, ViewId};
 pub use interchange::*;
 pub use law::{Answer, Status, Verdict};
 pub use op::Op;
+pub use preflight::{Finding, Health, LogLoss};
 pub use query::{Because, ExplainedFeature, ExplainedVersion, Explanation, Outvoted, Rule};
 pub use query::{
     Features, Field, HistoryRange, Question, Row, Seen, Typed, TypedFeature, TypedFeatures, Version,
@@ -171,8 +173,8 @@ pub use store::{
 };
 #[cfg(feature = "store")]
 pub use store::{
-    EraseOptions, Erased, Erasure, Progress, QuarantineFilter, Snapshot, Store, StoreOptions,
-    VerifyReport,
+    EraseOptions, Erased, Erasure, Examination, Loss, Progress, QuarantineFilter, Snapshot, Store,
+    StoreOptions, VerifyReport,
 };
 #[cfg(all(feature = "store", feature = "text"))]
 pub use store::{ReplayReport, StillBad};

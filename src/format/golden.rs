@@ -15,6 +15,7 @@ use super::marker::Marker;
 use super::position::{self, Complete, Position};
 use super::quarantine::{About, Form, Origin, QuarantineEntry, Raw, RecordForm, Totals};
 use super::row::{Body, BodyBuilder, LatestParts, begin_history};
+use super::watermark::{Extent, Watermark};
 use super::{entity, value};
 use crate::id::{FeatureId, Hex, ViewId};
 use crate::op::Op;
@@ -384,6 +385,19 @@ fn records() -> Vec<(String, Vec<u8>)> {
         store_id: *b"an id of a store",
         hash_key: HASH_KEY,
     };
+    let watermark = Watermark {
+        generation: 3,
+        sequence: 300,
+        manifest: Extent {
+            number: 5,
+            bytes: 700,
+        },
+        log: Extent {
+            number: 8,
+            bytes: 1 << 20,
+        },
+        boot: *b"a run of machine",
+    };
     let set = set_digest();
     vec![
         ("entity".into(), entity_bytes()),
@@ -451,6 +465,7 @@ fn records() -> Vec<(String, Vec<u8>)> {
         written("erasure pending", &|out| erasure(false, None).encode(out)),
         written("erasure done", &|out| erasure(true, Some(50)).encode(out)),
         ("marker".into(), marker.encode()),
+        ("watermark".into(), watermark.encode()),
         written("quarantine from a log", &|out| from_log.encode(out)),
         written("quarantine from nowhere", &|out| from_nowhere.encode(out)),
         written(

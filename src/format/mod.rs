@@ -17,6 +17,7 @@ pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod row;
 pub(crate) mod value;
+pub(crate) mod watermark;
 
 pub use digest::{ContentDigest, SetDigest};
 pub use quarantine::{Form, Origin, QuarantineEntry, QuarantineId, Raw, RecordForm};

@@ -4,6 +4,7 @@
 //! and what RocksDB does that its callers must know is written down here.
 
 mod checksum;
+mod durable;
 mod error;
 mod iterate;
 mod open;
@@ -14,6 +15,7 @@ mod stats;
 mod write;
 
 pub(crate) use checksum::{Alone, TableFile};
+pub(crate) use durable::Keeper;
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
 pub(crate) use read::KvSnapshot;
@@ -57,6 +59,7 @@ impl Family {
 pub(crate) struct Kv {
     db: DB,
     point: ReadOptions,
+    durable: durable::Durable,
 }
 
 impl Kv {

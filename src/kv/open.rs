@@ -16,12 +16,17 @@ impl Kv {
             let options = options::of_family(family, kv, &cache)?;
             families.push(ColumnFamilyDescriptor::new(family.name(), options));
         }
-        let db = DB::open_cf_descriptors(&options::of_database(create)?, path, families)
-            .map_err(|e| failed(path, e))?;
+        let db = DB::open_cf_descriptors(
+            &options::of_database(create, kv.logs_may_be_cut)?,
+            path,
+            families,
+        )
+        .map_err(|e| failed(path, e))?;
         options::check_pinned(path)?;
         Ok(Kv {
             db,
             point: ReadOptions::default(),
+            durable: super::durable::Durable::default(),
         })
     }
 
@@ -31,16 +36,11 @@ impl Kv {
             .iter()
             .map(|family| self.family(*family))
             .collect();
+        let sequence = self.sequence();
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
-            .map_err(|e| translate("flushing", e))
-    }
-
-    /// Makes everything written so far durable.
-    pub(crate) fn sync(&self) -> Result<()> {
-        self.db
-            .flush_wal(true)
-            .map_err(|e| translate("syncing the log", e))
+            .map_err(|e| translate("flushing", e))?;
+        self.seal(sequence)
     }
 
     /// Stops background work. Flush first: afterwards a flush fails.

@@ -16,6 +16,9 @@ pub(crate) struct KvOptions {
     pub(crate) block_cache_bytes: usize,
     /// How many bytes of a memtable a family fills before it is written out.
     pub(crate) memtable_bytes: usize,
+    /// The manifest remembers how long closed logs were. Whoever cut one off, and accepts the loss,
+    /// opens once without being held to that.
+    pub(crate) logs_may_be_cut: bool,
 }
 
 /// Options without which a promise breaks. They are set at open and then read back from the file
@@ -49,7 +52,7 @@ fn from_text(text: &str) -> Result<Options> {
         .map_err(|e| translate("reading the database options", e))
 }
 
-pub(super) fn of_database(create: bool) -> Result<Options> {
+pub(super) fn of_database(create: bool, logs_may_be_cut: bool) -> Result<Options> {
     let mut options = from_text(
         "prefix_seek_opt_in_only=true;max_manifest_file_size=1048576;manual_wal_flush=false;\
          best_efforts_recovery=false;verify_sst_unique_id_in_manifest=true;two_write_queues=false",
@@ -64,7 +67,7 @@ pub(super) fn of_database(create: bool) -> Result<Options> {
     options.set_max_file_opening_threads(2);
     options.set_bytes_per_sync(1 << 20);
     options.set_avoid_unnecessary_blocking_io(true);
-    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_track_and_verify_wals_in_manifest(!logs_may_be_cut);
     options.set_keep_log_file_num(5);
     options.set_max_log_file_size(8 << 20);
     options.set_stats_dump_period_sec(0);

@@ -4,7 +4,9 @@ use super::error::translate;
 use super::{Family, Kv};
 use crate::error::Result;
 use crate::format::checksum;
+use crate::preflight::note;
 use rocksdb::{WriteBatch, WriteOptions};
+use std::sync::atomic::Ordering;
 
 /// Puts and deletes that become visible at once.
 pub(crate) struct KvBatch<'a> {
@@ -15,9 +17,12 @@ pub(crate) struct KvBatch<'a> {
 
 impl Kv {
     pub(crate) fn batch(&self) -> KvBatch<'_> {
+        let mut batch = WriteBatch::default();
+        // It stays in the log and tells, after damage, how far the log was durable.
+        batch.put_log_data(note(self.durable.sequence()));
         KvBatch {
             kv: self,
-            batch: WriteBatch::default(),
+            batch,
             scratch: Vec::new(),
         }
     }
@@ -58,9 +63,10 @@ impl KvBatch<'_> {
     /// Makes the batch visible. It survives a killed process; to survive a power cut it needs a
     /// [`sync`](Kv::sync).
     pub(crate) fn commit(self) -> Result<()> {
-        self.kv
-            .db
-            .write_opt(self.batch, &WriteOptions::default())
-            .map_err(|e| translate("writing", e))
+        let durable = &self.kv.durable;
+        durable.started.fetch_add(1, Ordering::SeqCst);
+        let written = self.kv.db.write_opt(self.batch, &WriteOptions::default());
+        durable.finished.fetch_add(1, Ordering::SeqCst);
+        written.map_err(|e| translate("writing", e))
     }
 }

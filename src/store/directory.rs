@@ -3,7 +3,9 @@
 //! ```text
 //! DIR/asof.store   the marker, see `format/marker.rs`; written once, last of all, when a store is made
 //! DIR/lock         held by the owner; says who that is
+//! DIR/watermark    how far the store was durable, see `format/watermark.rs`
 //! DIR/db/          RocksDB
+//! DIR/lost.N/      what could not be read and was accepted as lost, see `store/loss.rs`
 //! ```
 
 use crate::error::{Error, ErrorKind, Result};
@@ -94,7 +96,7 @@ pub(super) fn finish(path: &Path) -> Result<()> {
     }
 }
 
-fn sync_directory(path: &Path) -> Result<()> {
+pub(super) fn sync_directory(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|dir| dir.sync_all())
         .map_err(|e| io("syncing", path, e))

@@ -3,18 +3,23 @@
 mod background;
 mod directory;
 mod erase;
+mod examine;
 mod files;
 mod inspect;
+mod loss;
 mod open;
 mod options;
 mod quarantine;
 mod snapshot;
 mod sources;
 mod stats;
+mod watermark;
 
 pub use erase::{EraseOptions, Erased, Erasure};
+pub use examine::Examination;
 pub use files::{FamilyVerdict, FileVerdict};
 pub use inspect::{Progress, VerifyReport};
+pub use loss::Loss;
 pub use options::StoreOptions;
 pub use quarantine::QuarantineFilter;
 #[cfg(feature = "text")]
@@ -91,6 +96,7 @@ pub struct Store(Arc<Engine>);
 
 struct Engine {
     path: PathBuf,
+    found: Examination,
     clock: Arc<dyn Clock>,
     writer: Writer,
     /// Serialises changes of the catalog: their order matters.

@@ -1,7 +1,7 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
-use super::{Engine, NextView, Store, StoreOptions, Syncing};
+use super::{Engine, Examination, NextView, Store, StoreOptions, Syncing, loss, watermark};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -12,6 +12,7 @@ use crate::format::key::{HashKey, Prefix, view_of};
 use crate::format::marker::Marker;
 use crate::format::position::Position;
 use crate::format::reader::Reader;
+use crate::format::watermark::Watermark;
 use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -43,16 +44,21 @@ impl Store {
         // 2. Own it. Who comes second may find a store that was not there a moment ago.
         let lock = Lock::take(path, SystemClock.now())?;
         let found = directory::look(path)?;
-        // 3. Here the log and the manifest will be read strictly and held against the watermark,
-        //    before RocksDB opens them: opening rewrites the log, so afterwards is too late.
+        // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
+        //    opens them: opening rewrites the log, so afterwards is too late.
         // 4. Open or make the database.
-        let (kv, marker) = match found {
+        let (kv, marker, found) = match found {
             Found::Store(marker) => {
+                let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
                 let kv = Kv::open(&directory::db(path), false, &options.kv)?;
                 check_identity(&kv, &marker)?;
-                (kv, marker)
+                watermark::keep(path, &kv, watermark)?;
+                (kv, marker, found)
             }
-            Found::Nothing => make(path, &options)?,
+            Found::Nothing => {
+                let (kv, marker) = make(path, &options)?;
+                (kv, marker, Examination::of(Vec::new()))
+            }
         };
         // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
         let catalog = Catalog::new(marker.hash_key);
@@ -86,6 +92,7 @@ impl Store {
         trace::opened(path, writer.catalog.all().len());
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
+            found,
             clock: options.clock,
             writer,
             administration: Mutex::new(NextView(next_view)),
@@ -110,6 +117,7 @@ fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
     });
     batch.commit()?;
     kv.sync()?;
+    watermark::keep(path, &kv, watermark::create(path, Watermark::default())?)?;
     directory::finish(path)?;
     Ok((kv, marker))
 }

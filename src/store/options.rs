@@ -1,6 +1,6 @@
 //! What a caller chooses when it opens a store.
 
-use super::Store;
+use super::{Loss, Store};
 use crate::error::Result;
 use crate::format::quarantine::Totals;
 use crate::kv::KvOptions;
@@ -29,6 +29,7 @@ pub struct StoreOptions {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) quarantine_max: Totals,
     pub(super) exact_receipts: bool,
+    pub(super) loss: Loss,
     pub(super) kv: KvOptions,
 }
 
@@ -42,9 +43,11 @@ impl Default for StoreOptions {
                 bytes: QUARANTINE_BYTES_DEFAULT,
             },
             exact_receipts: false,
+            loss: Loss::Nothing,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
                 memtable_bytes: 32 << 20,
+                logs_may_be_cut: false,
             },
         }
     }
@@ -88,6 +91,14 @@ impl StoreOptions {
         self
     }
 
+    /// Opens a damaged store without what cannot be read of its logs, if that is no more than this.
+    /// What is cut off is put aside in `lost.N` beside the database. [`Store::examine`] says before how
+    /// much it would be; damage elsewhere than in logs and watermark is still refused.
+    pub fn accept_loss(mut self, loss: Loss) -> Self {
+        self.loss = loss;
+        self
+    }
+
     /// How many bytes of blocks are kept in memory for reads.
     pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
         self.kv.block_cache_bytes = bytes;
@@ -128,6 +139,7 @@ impl fmt::Debug for StoreOptions {
             .field("create", &self.create)
             .field("quarantine_max", &self.quarantine_max)
             .field("exact_receipts", &self.exact_receipts)
+            .field("loss", &self.loss)
             .field("kv", &self.kv)
             .finish_non_exhaustive()
     }

@@ -17,6 +17,7 @@ mod history;
 mod limits;
 mod names;
 mod opening;
+mod preflight;
 mod quarantine;
 mod sets;
 mod stats;

@@ -77,8 +77,20 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// The main job on a month of shipped flights and weather, step by step
     Demo(DemoArgs),
+    /// Say what is wrong with a store that does not open, and what can be done
+    Doctor(DoctorArgs),
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Give up what cannot be read of the logs, and put it aside; needs --yes
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

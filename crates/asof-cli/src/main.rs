@@ -5,6 +5,7 @@ mod answer;
 mod args;
 mod demo;
 mod digest;
+mod doctor;
 mod dump;
 mod erase;
 mod exit;
@@ -70,6 +71,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Verify => verify::run(&session),
         Command::Stats(args) => stats::run(&session, &args),
         Command::Demo(args) => demo::run(&session, &args),
+        Command::Doctor(args) => doctor::run(&session, &args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "asof", &mut out);

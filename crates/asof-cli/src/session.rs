@@ -3,7 +3,7 @@
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Output};
-use asof::{ErrorKind, ManualClock, Store, StoreOptions, View};
+use asof::{ErrorKind, Health, ManualClock, Store, StoreOptions, View};
 use std::path::Path;
 
 /// The tenant of views where none is named.
@@ -20,7 +20,11 @@ impl Session {
 
     /// Opens the store that is named; it must exist.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
-        self.options().open(self.path()?).map_err(failed_open)
+        let store = self.options().open(self.path()?).map_err(failed_open)?;
+        for torn in store.found().iter().filter(|f| f.health == Health::Torn) {
+            note(format_args!("{torn}; what was synced is all there"));
+        }
+        Ok(store)
     }
 
     /// Opens the store that is named, if there is one.
@@ -39,13 +43,14 @@ impl Session {
     }
 
     /// Where the store is, or would be.
-    fn path(&self) -> Result<&Path, Failure> {
+    pub(crate) fn path(&self) -> Result<&Path, Failure> {
         self.global.store.as_deref().ok_or_else(|| {
             Failure::usage("no store is named; say --store DIR, or set ASOF_STORE to its directory")
         })
     }
 
-    fn options(&self) -> StoreOptions {
+    /// How it is opened.
+    pub(crate) fn options(&self) -> StoreOptions {
         match self.global.now {
             Some(now) => StoreOptions::new().clock(ManualClock::at(now)),
             None => StoreOptions::new(),

@@ -15,7 +15,7 @@ pub const RANKS: &[&[&str]] = &[
     &["time", "id", "op", "value", "failpoint", "trace"],
     &["schema", "metrics"],
     &["format", "cache"],
-    &["law", "query", "interchange"],
+    &["law", "query", "interchange", "preflight"],
     &["frozen", "kv"],
     &["catalog", "retention", "tenant"],
     &["read", "write"],

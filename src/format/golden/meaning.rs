@@ -10,6 +10,7 @@ use crate::format::marker::Marker;
 use crate::format::position::Position;
 use crate::format::quarantine::{Form, QuarantineEntry, QuarantineId, Totals};
 use crate::format::row::{HistoryRow, LatestRow, Slot};
+use crate::format::watermark::Watermark;
 use crate::format::{checksum, entity, value};
 use crate::id::{FeatureId, Hex};
 use crate::schema::{Contract, MaxSkew, OnExpiry, Retention, TimePolicy};
@@ -82,6 +83,20 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             let [id, key] =
                 [marker.store_id, marker.hash_key.0].map(|b| b.escape_ascii().to_string());
             format!("store {id:?} hash key {key:?}")
+        }
+        "watermark" => {
+            let mark = Watermark::decode(bytes)?;
+            let (manifest, log) = (mark.manifest, mark.log);
+            format!(
+                "generation {} sequence {} manifest {} to {} log {} to {} boot {:?}",
+                mark.generation,
+                mark.sequence,
+                manifest.number,
+                manifest.bytes,
+                log.number,
+                log.bytes,
+                mark.boot.escape_ascii().to_string()
+            )
         }
         "quarantine" => {
             let id = QuarantineId::of(b"", &Form::default(), None);

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod demo;
+mod doctor;
 mod dump;
 mod erase;
 mod failures;

@@ -1,0 +1,161 @@
+//! What a write-ahead log holds: which sequence numbers, and how far its records say that the log was
+//! durable when they were written.
+//!
+//! ```text
+//! batch     0  sequence u64 LE   of its first row
+//!           8  rows u32 LE
+//!           12 what RocksDB put there; ours begins with a note:
+//! note      12 3, 9              RocksDB's tag for what stays in the log, and the length
+//!           14 'D'               durable up to here:
+//!           15 sequence u64 LE
+//! ```
+//!
+//! The note is what tells damage from a power cut. A record that cannot be read, with good ones behind
+//! it, may be a hole that a cut left in rows that nobody had synced. If a good one behind it says that
+//! the log was durable past the hole, it is damage.
+
+use super::log::{self, Record, Scan};
+
+/// The note that every batch begins with.
+pub(crate) fn note(durable: u64) -> [u8; 9] {
+    let mut note = [b'D'; 9];
+    note[1..].copy_from_slice(&durable.to_le_bytes());
+    note
+}
+
+/// Consecutive sequence numbers, and how many batches they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Rows {
+    pub(crate) batches: u64,
+    /// The first and the last, where there are any.
+    pub(crate) range: Option<(u64, u64)>,
+}
+
+impl Rows {
+    fn add(&mut self, first: u64, last: u64) {
+        self.batches += 1;
+        let from = self.range.map_or(first, |(from, _)| from);
+        self.range = Some((from, last));
+    }
+
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.range.map(|(_, last)| last)
+    }
+
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.range.map(|(first, _)| first)
+    }
+}
+
+/// How a write-ahead log reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WalScan {
+    pub(crate) log: Scan,
+    /// What an open would bring back.
+    pub(crate) rows: Rows,
+    /// What can still be read behind the first damage.
+    pub(crate) behind: Rows,
+    /// The largest sequence number that a record calls durable.
+    pub(crate) durable: u64,
+}
+
+/// Reads a write-ahead log.
+pub(crate) fn scan(bytes: &[u8]) -> WalScan {
+    let (mut rows, mut behind) = (Rows::default(), Rows::default());
+    let mut durable = 0;
+    let mut newest = None;
+    let log = log::scan(
+        bytes,
+        |Record {
+             content,
+             behind_damage,
+         }| {
+            let Some((first, count)) = batch(content) else {
+                return false;
+            };
+            // What lies behind damage may be a record inside a value; its numbers give it away.
+            if newest.is_some_and(|newest| first <= newest) {
+                return false;
+            }
+            let last = first.saturating_add(u64::from(count)).saturating_sub(1);
+            newest = newest.max(Some(last));
+            durable = durable.max(noted(content).unwrap_or(0));
+            let rows = if behind_damage {
+                &mut behind
+            } else {
+                &mut rows
+            };
+            rows.add(first, last);
+            true
+        },
+    );
+    WalScan {
+        log,
+        rows,
+        behind,
+        durable,
+    }
+}
+
+/// The sequence number of a batch and its count of rows.
+fn batch(content: &[u8]) -> Option<(u64, u32)> {
+    let (sequence, rest) = content.split_first_chunk()?;
+    let (count, _) = rest.split_first_chunk()?;
+    Some((u64::from_le_bytes(*sequence), u32::from_le_bytes(*count)))
+}
+
+fn noted(content: &[u8]) -> Option<u64> {
+    match content.get(12..23)? {
+        [3, 9, b'D', sequence @ ..] => sequence.try_into().ok().map(u64::from_le_bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(first: u64, rows: u32, durable: u64) -> Vec<u8> {
+        let mut out = first.to_le_bytes().to_vec();
+        out.extend(rows.to_le_bytes());
+        out.extend([3, 9]);
+        out.extend(note(durable));
+        out.extend(b"rows");
+        out
+    }
+
+    #[test]
+    fn a_log_tells_its_rows_and_how_far_it_was_durable() {
+        let batches = [record(8, 3, 7), record(11, 0, 7), record(11, 2, 10)];
+        let log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let scan = scan(&log);
+        assert_eq!(scan.rows.range, Some((8, 12)));
+        assert_eq!((scan.rows.batches, scan.durable), (3, 10));
+        assert!(scan.log.broken.is_none());
+    }
+
+    #[test]
+    fn rows_behind_damage_are_counted_apart() {
+        let batches = [record(1, 1, 0), record(2, 2, 1), record(4, 1, 3)];
+        let mut log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let second = log.len() / 3;
+        log[second + 20] ^= 1;
+        let scan = scan(&log);
+        assert_eq!(scan.rows.range, Some((1, 1)));
+        assert_eq!(scan.behind.range, Some((4, 4)));
+        assert_eq!(scan.durable, 3);
+    }
+
+    #[test]
+    fn sequence_numbers_that_go_back_are_no_log_of_ours() {
+        let batches = [record(5, 2, 0), record(6, 1, 0)];
+        let log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let broken = scan(&log).log.broken.expect("it goes back");
+        assert_eq!(broken.why, log::Why::Content);
+        let short = log::framed(&[b"short"]);
+        assert_eq!(
+            scan(&short).log.broken.map(|b| b.why),
+            Some(log::Why::Content)
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! The file of the watermark: made with the store, read before it is opened, kept while it is open.
+//!
+//! A store without one is damaged. Every store of every format was made with one, so where it is
+//! missing somebody took it away, or put back half a copy; and without it nobody can tell a whole log
+//! from one that lost its end.
+
+use super::directory;
+use super::examine::read as read_file;
+use crate::error::{Error, Result};
+use crate::format::watermark::Watermark;
+use crate::kv::{Keeper, Kv};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+pub(super) const NAME: &str = "watermark";
+
+/// The watermark of a store, or why there is none.
+pub(super) fn read(path: &Path) -> Result<std::result::Result<Watermark, String>> {
+    Ok(match read_file(&path.join(NAME))? {
+        Some(file) => Watermark::newest(&file).map_err(|e| e.to_string()),
+        None => Err("it is missing, and every store has one".into()),
+    })
+}
+
+/// Makes the file, durable but for its name.
+pub(super) fn create(path: &Path, watermark: Watermark) -> Result<Watermark> {
+    let name = path.join(NAME);
+    let file = watermark.file();
+    File::create(&name)
+        .and_then(|mut out| out.write_all(&file).and_then(|()| out.sync_all()))
+        .map_err(|e| directory::io("writing", &name, e))?;
+    Watermark::newest(&file)
+}
+
+/// Checks that recovery has brought back all that was durable, and keeps the watermark from here on.
+pub(super) fn keep(path: &Path, kv: &Kv, watermark: Watermark) -> Result<()> {
+    if kv.sequence() < watermark.sequence {
+        return Err(Error::corrupt(format!(
+            "the store in {} was durable up to sequence {}, and its database has come back with {}: \
+             rows that were acknowledged are lost. Restore a copy",
+            path.display(),
+            watermark.sequence,
+            kv.sequence()
+        )));
+    }
+    let name = path.join(NAME);
+    let file = OpenOptions::new()
+        .write(true)
+        .open(&name)
+        .map_err(|e| directory::io("opening", &name, e))?;
+    kv.keep(Keeper::new(
+        file,
+        name,
+        directory::db(path),
+        watermark,
+        boot(),
+    ))
+}
+
+/// Which run of the machine this is; zeros where it does not say.
+pub(super) fn boot() -> [u8; 16] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter_map(|byte| char::from(byte).to_digit(16))
+        .filter_map(|digit| u8::try_from(digit).ok())
+        .collect();
+    let mut boot = [0; 16];
+    for (byte, pair) in boot.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    boot
+}
