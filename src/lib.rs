@@ -77,6 +77,7 @@
 //! |---|---|---|
 //! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
 //! | `text` | yes | view files in TOML, events as JSON lines |
+//! | `fuzzing` | no | the oracles of the fuzz targets, which are no part of the interface |
 
 #![cfg_attr(
     not(feature = "store"),
@@ -87,7 +88,7 @@
     )
 )]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 extern crate self as asof;
 
 #[cfg(feature = "store")]
@@ -96,6 +97,9 @@ mod error;
 #[doc(hidden)]
 pub mod failpoint;
 mod format;
+#[cfg(any(all(test, feature = "text"), feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod interchange;
 #[cfg(feature = "store")]

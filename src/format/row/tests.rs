@@ -385,7 +385,7 @@ fn absurd_counts_are_refused() {
         |count: u16, width, ends: &[u8]| [&count.to_le_bytes()[..], &[width, 0], ends].concat();
     for (bytes, is_a_body) in [
         (body(0, 2, &[]), true),
-        (body(0, 4, &[]), true),
+        (body(0, 4, &[]), false),
         (body(0, 2, &[1]), false),
         (body(u16::MAX, 2, &[]), false),
         (body(u16::MAX, 4, &[0; 1_000]), false),
