@@ -27,11 +27,11 @@ pub fn row_decode(data: &[u8]) {
 
 /// What a body says; none when any of it is damaged.
 fn builder(body: &Body<'_>) -> Option<BodyBuilder> {
+    let entries = body.iter().collect::<Result<Vec<_>, _>>().ok()?;
     let mut builder = BodyBuilder::default();
-    for entry in body.iter() {
-        let (id, slot) = entry.ok()?;
+    for (id, slot) in entries {
         assert_eq!(
-            body.find(id).ok()?,
+            body.find(id).expect("a walk found it whole"),
             Some(slot),
             "a search and a walk disagree"
         );

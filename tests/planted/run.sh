@@ -35,7 +35,18 @@ make_copy() {
 
 # --- The suites ----------------------------------------------------------------------------------
 
-suites=(core behaviour store_model engine cli crash)
+# suites_for <name>: the pure core has no store in it, and the engine no command line.
+suites_for() {
+    local core="" engine=""
+    while read -r file; do
+        case "$file" in
+            crates/*) ;;
+            src/catalog/* | src/kv/* | src/read/* | src/store/* | src/write/*) engine=1 ;;
+            *) core=1 engine=1 ;;
+        esac
+    done < <(sed -n 's|^+++ b/||p' "$here/$1.patch")
+    echo ${core:+core} ${engine:+behaviour store_model engine} cli ${engine:+crash}
+}
 
 suite() {
     case "$1" in
@@ -58,7 +69,7 @@ first_failure() {
 hunt() {
     local name="$1" start=$SECONDS one code
     git -C "$copy" apply "$here/$name.patch"
-    for one in "${suites[@]}"; do
+    for one in $(suites_for "$name"); do
         code=0
         (cd "$copy" && timeout "${PLANTED_SECONDS:-600}" bash -c "suite $one") >"$log" 2>&1 </dev/null || code=$?
         ((code == 0)) && continue
