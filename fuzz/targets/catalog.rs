@@ -3,6 +3,6 @@
 #![no_main]
 
 use asof::fuzzing::catalog;
-use asof_fuzz::within_bounds;
+use asof_fuzz::{BYTES_PER_BYTE, within_bounds};
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| within_bounds(catalog, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| within_bounds(catalog, BYTES_PER_BYTE, data));

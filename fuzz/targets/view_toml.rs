@@ -3,6 +3,6 @@
 #![no_main]
 
 use asof::fuzzing::view_toml;
-use asof_fuzz::within_bounds;
+use asof_fuzz::{BYTES_PER_TOML_BYTE, within_bounds};
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| within_bounds(view_toml, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| within_bounds(view_toml, BYTES_PER_TOML_BYTE, data));
