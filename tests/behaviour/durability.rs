@@ -206,7 +206,7 @@ fn after_a_failed_sync_nothing_is_taken_until_the_store_is_reopened() {
         options.clock(clock.clone()).open(directory.path())
     };
     let store = open().unwrap();
-    store.apply(weather()).unwrap();
+    store.apply(weather().build().unwrap()).unwrap();
     let write = |store: &Store, hour: i64, options: WriteOptions| {
         let mut batch = WriteBatch::new();
         let row = put("EWR", at(hour), hour as f64);
