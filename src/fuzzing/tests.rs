@@ -33,7 +33,7 @@ fn every_seed_passes_its_oracle() {
 #[test]
 fn an_oracle_takes_any_bytes_and_none() {
     let mut random = 1u64;
-    for length in 0..400 {
+    for length in (0..400).step_by(5) {
         let bytes: Vec<u8> = (0..length)
             .map(|_| {
                 random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
