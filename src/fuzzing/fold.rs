@@ -1,20 +1,17 @@
 //! The law, as fast code and as the naive model, gives one answer.
 
-#[path = "../../tests/model/mod.rs"]
-mod model;
-
 use super::choices::Choices;
 use crate::format::digest;
 use crate::format::key::Stamp;
 use crate::format::row::{Body, BodyBuilder, HistoryRow, LatestRow, begin_history};
 use crate::format::value::encode;
 use crate::id::ViewId;
+use crate::law::model::{self, FeatureAnswer, Model, Version};
 use crate::law::{Fold, Retained, answer, verdict};
 use crate::op::Op;
 use crate::schema::{Contract, FeatureDefinition, OnExpiry, ViewDefinition};
 use crate::time::{Span, Timestamp};
 use crate::value::{Type, Value};
-use model::{FeatureAnswer, Model, Version};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
