@@ -89,6 +89,7 @@
 //! | `store` | yes | the store on RocksDB. Without it only the words, the formats and the law are built, in seconds |
 //! | `text` | yes | view files in TOML, events as JSON lines |
 //! | `tracing` | no | spans and events of writes, syncs and what goes wrong, for the subscriber of the host |
+//! | `fuzzing` | no | the oracles of the fuzz targets, which are no part of the interface |
 //!
 //! Why it is built as it is, and which roads were not taken: [`design`].
 
@@ -101,7 +102,7 @@
     )
 )]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 extern crate self as asof;
 
 /// The page `DESIGN.md` of the repository. Its links lead to files there.
@@ -120,6 +121,9 @@ mod error;
 #[doc(hidden)]
 pub mod failpoint;
 mod format;
+#[cfg(any(all(test, feature = "text"), feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "store")]
 pub mod guide;
 mod id;

@@ -16,5 +16,10 @@ pub(crate) use conflict::Instant;
 pub(crate) use fold::{Fold, write_put};
 pub(crate) use retained::Retained;
 
+/// What all of this is compared with, by tests and by fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../tests/model/mod.rs"]
+pub(crate) mod model;
+
 #[cfg(test)]
 mod tests;

@@ -24,9 +24,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-#[path = "../../tests/model/mod.rs"]
-mod model;
-
 const ENTITY: &[u8] = b"an entity as bytes";
 const NAMES: [&str; 4] = ["zeta", "beta", "alpha", "gamma"];
 

@@ -230,3 +230,23 @@ pub(crate) fn refold(
     let newest_contract = view.contract().version();
     Ok(schema_version.map(|version| version.min(newest_contract)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::row::{BodyBuilder, begin_history};
+
+    /// Hurt if it breaks: whoever is told about somebody else. Found missing by a planted bug.
+    #[test]
+    fn a_row_of_another_entity_is_damage_and_never_an_answer() {
+        let key = b"a key that two entities share";
+        let mut stored = Vec::new();
+        begin_history(Op::Put, 1, b"Ada", &mut stored);
+        BodyBuilder::default().write(&mut stored);
+        checksum::seal(key, &mut stored, 0);
+        assert!(open_version(key, &stored, b"Ada").is_ok());
+        let error = open_version(key, &stored, b"Bob").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("another entity"), "{error}");
+    }
+}

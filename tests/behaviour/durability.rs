@@ -3,6 +3,7 @@
 use crate::weather::{World, at, put, temp, weather};
 use asof::*;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -182,4 +183,48 @@ fn rows_behind_a_fence_are_counted_and_kept_out() {
     );
     assert_eq!(world.temp("EWR"), Some(2.0));
     assert_eq!(world.store.fences(&world.view()).len(), 1);
+}
+
+/// Fails where the syncing thread asks it, once told to: the nearest thing to a disk that is gone.
+struct FailsWhileSyncing(AtomicBool);
+
+impl Clock for FailsWhileSyncing {
+    fn now(&self) -> Timestamp {
+        let is_syncing = std::thread::current().name() == Some("asof-sync");
+        assert!(!(is_syncing && self.0.load(Ordering::SeqCst)), "no sync");
+        at(12)
+    }
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_taken_until_the_store_is_reopened() {
+    // Who is hurt: whoever believes a success that stands on pages which the failed fsync lost.
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(FailsWhileSyncing(AtomicBool::new(false)));
+    let open = || {
+        let options = StoreOptions::new().create_if_missing(true);
+        options.clock(clock.clone()).open(directory.path())
+    };
+    let store = open().unwrap();
+    store.apply(weather().build().unwrap()).unwrap();
+    let write = |store: &Store, hour: i64, options: WriteOptions| {
+        let mut batch = WriteBatch::new();
+        let row = put("EWR", at(hour), hour as f64);
+        row.add(&mut batch, &store.view("weather").unwrap());
+        store.write(batch, options)
+    };
+    assert_eq!(write(&store, 6, WriteOptions::synced()).unwrap().applied, 1);
+
+    clock.0.store(true, Ordering::SeqCst);
+    write(&store, 7, WriteOptions::synced()).expect_err("it was not synced");
+    clock.0.store(false, Ordering::SeqCst);
+    for options in [WriteOptions::synced(), WriteOptions::buffered()] {
+        let error = write(&store, 8, options).expect_err("the store is poisoned");
+        assert_eq!(error.kind(), ErrorKind::Poisoned, "{error}");
+    }
+    drop(store);
+    let store = open().unwrap();
+    let again = write(&store, 7, WriteOptions::synced()).unwrap();
+    assert_eq!(again.applied + again.duplicate, 1);
+    assert_eq!(write(&store, 8, WriteOptions::synced()).unwrap().applied, 1);
 }

@@ -21,6 +21,7 @@ pub const RANKS: &[&[&str]] = &[
     &["read", "write"],
     &["load", "snapshot"],
     &["store"],
+    &["fuzzing"],
     &["lib", "guide"],
 ];
 

@@ -9,7 +9,8 @@
 //!     payload         the values, one after the other
 //! ```
 //!
-//! Little-endian throughout. In a row that holds all features, ids count from one without a gap, so
+//! The width is 2 where 2 is enough, and a null has no payload: a row has one encoding. Little-endian
+//! throughout. In a row that holds all features, ids count from one without a gap, so
 //! that the first guess of the search is right.
 
 use crate::error::{Error, RESTORE, Result};
@@ -17,6 +18,15 @@ use crate::id::FeatureId;
 
 const HEADER: usize = 4;
 const NULL: u16 = 1 << 15;
+
+/// The bytes of one end, in a payload of this many.
+fn width_for(payload: usize) -> usize {
+    if payload > usize::from(u16::MAX) {
+        4
+    } else {
+        2
+    }
+}
 
 /// What a row says about a feature it speaks about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +72,7 @@ impl<'a> Body<'a> {
             bytes,
         };
         let last = if count == 0 { 0 } else { body.end(count - 1) };
-        (last == payload.len()).then_some(body)
+        (last == payload.len() && width == width_for(payload.len())).then_some(body)
     }
 
     /// How many features the row speaks about.
@@ -92,19 +102,18 @@ impl<'a> Body<'a> {
     }
 
     fn slot(&self, at: usize) -> Result<Slot<'a>> {
-        if self.tagged(at) & NULL != 0 {
-            return Ok(Slot::Null);
-        }
         let start = if at == 0 { 0 } else { self.end(at - 1) };
-        self.payload
-            .get(start..self.end(at))
-            .map(Slot::Value)
-            .ok_or_else(|| {
-                Error::corrupt(format!(
-                    "feature {} of a row has an impossible extent; {RESTORE}",
-                    self.id(at)
-                ))
-            })
+        let slot = match self.payload.get(start..self.end(at)) {
+            Some([]) if self.tagged(at) & NULL != 0 => Some(Slot::Null),
+            Some(bytes) if self.tagged(at) & NULL == 0 => Some(Slot::Value(bytes)),
+            _ => None,
+        };
+        slot.ok_or_else(|| {
+            Error::corrupt(format!(
+                "feature {} of a row has an impossible extent; {RESTORE}",
+                self.id(at)
+            ))
+        })
     }
 
     /// Where the row speaks about a feature.
@@ -185,19 +194,16 @@ impl BodyBuilder {
         if !self.slots.is_sorted_by_key(|(tagged, _)| tagged & !NULL) {
             self.slots.sort_by_key(|(tagged, _)| tagged & !NULL);
         }
-        let wide = self.arena.len() > usize::from(u16::MAX);
+        let width = width_for(self.arena.len());
         out.extend((self.slots.len() as u16).to_le_bytes());
-        out.extend([if wide { 4 } else { 2 }, 0]);
+        out.extend([width as u8, 0]);
         for (tagged, _) in &self.slots {
             out.extend(tagged.to_le_bytes());
         }
         let mut end = 0;
         for (_, range) in &self.slots {
             end += range.len();
-            match wide {
-                true => out.extend((end as u32).to_le_bytes()),
-                false => out.extend((end as u16).to_le_bytes()),
-            }
+            out.extend_from_slice(&(end as u32).to_le_bytes()[..width]);
         }
         for (_, range) in &self.slots {
             out.extend_from_slice(&self.arena[range.clone()]);

@@ -12,7 +12,8 @@
 //! 28  stamps                each: et i64, rec i64, op and digest u128; the floor first, if there is one
 //!     entity
 //!     body                  see `body.rs`
-//!     stamp of each feature u16   only with flag 16; without it every feature has stamp 0
+//!     stamp of each feature u16   only with flag 16, which is set where there are several stamps;
+//!                           without it every feature has stamp 0
 //!     checksum u32          over key and value
 //! ```
 //!
@@ -72,6 +73,9 @@ impl<'a> LatestRow<'a> {
         if flags >= STAMPED << 1
             || zero != 0
             || length > ENTITY_BYTES_MAX
+            || (!has(NEWEST) && newest_et.micros() != 0)
+            || (!has(NEXT_DUE) && next_due.micros() != 0)
+            || has(STAMPED) != (stamp_count > 1)
             || (has(FLOOR) && stamp_count == 0)
             || (has(FLOOR_IS_DELETE) && !has(FLOOR))
         {
