@@ -191,7 +191,7 @@ impl<'a> JsonEvent<'a> {
         Ok(values)
     }
 
-    /// Where a violation happened: `view "weather" (schema version 1), entity {"origin":"EWR"}`.
+    /// Where a violation happened: `view "weather" v1, entity {"origin":"EWR"}`.
     fn place(&self, contract: &Contract) -> String {
         let mut place = format!("view {:?}", contract.name());
         if contract.namespace() != DEFAULT_NAMESPACE {
@@ -201,10 +201,7 @@ impl<'a> JsonEvent<'a> {
             );
         }
         let version = self.schema_version.unwrap_or(contract.version());
-        literal::push(
-            &mut place,
-            format_args!(" (schema version {version}), entity {{"),
-        );
+        literal::push(&mut place, format_args!(" v{version}, entity {{"));
         for (at, (name, text)) in self.entity.iter().enumerate() {
             let comma = if at > 0 { "," } else { "" };
             literal::push(&mut place, format_args!("{comma}{name:?}:{text}"));

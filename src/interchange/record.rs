@@ -40,11 +40,11 @@ pub struct RecordOptions {
 /// let header = ["origin", "hour", "temp", "remark"];
 /// let reader = RecordReader::new(weather.contract(), &header, &options)?;
 /// assert_eq!(reader.ignored(), ["remark"]);
-/// let mut raw = String::new(); // the same as an event line, for the quarantine
+/// let mut raw = Vec::new(); // the record as bytes, for the quarantine
 /// let event = reader.read(&[b"EWR", b"2013-01-01T06:00:00Z", b"39.02", b"fog"], &mut raw)?;
 /// assert_eq!(event.features, [("temp".to_string(), Value::F64(39.02))]);
 /// let mut batch = WriteBatch::new();
-/// batch.push(event, raw, None);
+/// batch.push(event, Raw { bytes: raw, form: reader.form() }, None);
 /// assert_eq!(store.write(batch, WriteOptions::buffered())?.applied, 1);
 /// # Ok(())
 /// # }
@@ -179,7 +179,7 @@ impl<'a> RecordReader<'a> {
         let features = row.features(op);
         match row.bad {
             Some(error) => Err(error.at(format_args!(
-                "view {:?} (schema version {})",
+                "view {:?} v{}",
                 self.contract.name(),
                 self.contract.version()
             ))),

@@ -369,7 +369,7 @@ fn contract_refused(line: &str, why: &str) {
 fn a_violation_names_view_version_entity_feature_expected_and_found() {
     contract_refused(
         &format!("{{{GOOD},\"features\":{{\"f_4\":\"x\"}}}}"),
-        r#"view "all" (schema version 1), entity {"k":"a","n":0}: feature "f_4" expects f64, found string "x""#,
+        r#"view "all" v1, entity {"k":"a","n":0}: feature "f_4" expects f64, found string "x""#,
     );
     contract_refused(
         &format!("{{{GOOD},\"features\":{{\"f4\":1}}}}"),
@@ -631,7 +631,7 @@ fn an_empty_cell_is_null_unless_another_text_is() {
     let (raw, event) = read_record(&header, &["0", "a", "5", "", "NA"], Some("NA"));
     assert_eq!(
         event.unwrap_err(),
-        "view \"all\" (schema version 1): feature \"f_1\": expected i32, found string \"\""
+        "view \"all\" v1: feature \"f_1\": expected i32, found string \"\""
     );
     assert_eq!(raw, "0,a,5,,NA");
     let (_, event) = read_record(&header, &["0", "", "5", "1", "x"], None);

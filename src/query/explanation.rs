@@ -206,5 +206,5 @@ pub struct Explanation {
 
 impl Explanation {
     /// How many versions are listed of those that a read does not look at, on either side.
-    pub const MORE_MAX: usize = 16;
+    pub const MORE_MAX: usize = 4;
 }

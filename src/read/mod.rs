@@ -70,7 +70,8 @@ pub(crate) mod sealed {
 ///
 /// // Why the answer is what it is.
 /// let why = store.explain(&weather, &newark, Question::latest())?;
-/// assert_eq!(why[0].rule, "patch; decides gust");
+/// assert_eq!((why.versions[0].op, why.versions[0].rule), (Op::Patch, Rule::Decides));
+/// assert_eq!(why.versions[0].decides, ["gust"]);
 ///
 /// // The view keeps everything, so any time may be asked.
 /// assert_eq!((store.floor(&weather), store.horizon(&weather)), (None, None));

@@ -329,14 +329,21 @@ fn every_exit_code_has_a_golden() {
 }
 
 /// Per kind of error: words of its message in the golden files, or why no command can show it.
-const KINDS: [(&str, std::result::Result<&str, &str>); 16] = [
+const KINDS: [(&str, std::result::Result<&str, &str>); 18] = [
     ("InvalidArgument", Ok("is not a directory")),
     ("ContractViolation", Ok("no feature \"tmp\"")),
     ("TooFarAhead", Ok("more than max_skew")),
     ("NotFound", Ok("there is no store in")),
     ("Incompatible", Ok("other_type.toml: ")),
     ("BeyondHistory", Ok("keeps exact history from")),
-    ("NotFresh", Err("no command of these demands freshness")),
+    (
+        "NotFresh",
+        Err("no scene has a source; freshness.rs demands it of one that has"),
+    ),
+    (
+        "NoValue",
+        Err("is of a struct that is read from a row; a command reads no struct"),
+    ),
     ("Rejected", Ok("was refused as a whole")),
     ("QuarantineFull", Ok("the quarantine holds")),
     ("Locked", Ok("is in use by pid")),
@@ -354,6 +361,10 @@ const KINDS: [(&str, std::result::Result<&str, &str>); 16] = [
     (
         "Closed",
         Err("is of a handle that was closed; a command closes its own last of all"),
+    ),
+    (
+        "Forked",
+        Err("is of a child that was forked; a command forks none"),
     ),
 ];
 

@@ -112,7 +112,7 @@ fn bad_rows_are_set_aside_and_the_others_written() {
     let ended = world
         .run(&["ingest", "a.jsonl", "--output", "json"])
         .noted("a.jsonl:2: set aside: the line is not a JSON object")
-        .noted("a.jsonl:3: set aside: view \"weather\" (schema version 1), entity {\"origin\":\"EWR\"}: feature \"temp\" expects f64, found string \"warm\"")
+        .noted("a.jsonl:3: set aside: view \"weather\" v1, entity {\"origin\":\"EWR\"}: feature \"temp\" expects f64, found string \"warm\"")
         .noted("a.jsonl:5: set aside: ")
         .noted("did you mean \"weather\"?")
         .noted("4 rows were set aside in the quarantine, 1 of them not told above");
@@ -135,7 +135,7 @@ fn a_bad_batch_stops_and_what_was_written_before_is_said() {
     let ingest = ["ingest", "a.jsonl", "--batch", "2", "--reject", "batch"];
     let ended = world
         .run(&ingest)
-        .failed(5, "a.jsonl:6: view \"weather\" (schema version 1), entity {\"origin\":\"EWR\"}: feature \"temp\" expects f64")
+        .failed(5, "a.jsonl:6: view \"weather\" v1, entity {\"origin\":\"EWR\"}: feature \"temp\" expects f64")
         .noted("The batch that begins at a.jsonl:5 was refused as a whole.")
         .noted("Before it, 4 rows were written (applied 4).");
     assert_eq!(ended.stdout, "");
@@ -258,7 +258,7 @@ fn with_a_text_for_null_an_empty_cell_is_an_empty_string_or_a_violation() {
     world.file("a.csv", "origin,at,sky,wind\n,0,,NA\nb,0,NA,1\nc,0,x,\n");
     let ended = world
         .run(&[&CSV[..], &["--null", "NA", "--output", "json"]].concat())
-        .noted("a.csv:4: set aside: view \"weather\" (schema version 1): feature \"wind\": expected i32, found string \"\"");
+        .noted("a.csv:4: set aside: view \"weather\" v1: feature \"wind\": expected i32, found string \"\"");
     assert_eq!(ended.stdout, receipt([3, 2, 0, 0, 0, 1, 2, 0, 0]));
     let dump = world.run(&["dump", "weather"]).ok();
     assert!(dump.contains(r#"{"origin":""},"event_time":0,"recorded_at":0,"op":"put","features":{"sky":"","wind":null}}"#), "{dump}");
@@ -284,7 +284,7 @@ fn a_csv_file_says_its_ops_and_when_rows_were_recorded() {
             ]
             .concat(),
         )
-        .noted("a.csv:5: set aside: view \"weather\" (schema version 1): op \"upsert\"")
+        .noted("a.csv:5: set aside: view \"weather\" v1: op \"upsert\"")
         .noted("a.csv:6: set aside: the record has 4 cells, the header has 5");
     assert_eq!(ended.stdout, receipt([5, 3, 0, 0, 0, 2, 3, 0, 0]));
     let dump = world.run(&["dump", "weather"]).ok();
