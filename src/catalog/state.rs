@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// All views of a store, by namespace and name.
 pub(crate) struct Catalog {
@@ -40,16 +40,36 @@ pub(crate) struct ViewState {
     pub(crate) hash_key: HashKey,
     pub(crate) opened: Opened,
     contract: RwLock<Arc<Contract>>,
-    moving: Mutex<Moving>,
+    newest_accepted: Mutex<Option<Timestamp>>,
+    /// In force: durable before anything uses it.
+    floor: Rising,
     fences: RwLock<HashMap<Prefix, Fence>>,
 }
 
-/// What moves, only ever forward.
-#[derive(Debug, Default, Clone, Copy)]
-struct Moving {
-    newest_accepted: Option<Timestamp>,
-    /// In force: durable before anything uses it.
-    floor: Option<Timestamp>,
+/// A time that only rises, and that is not there at first. Every read asks for it, so it takes no lock.
+struct Rising {
+    is_set: AtomicBool,
+    micros: AtomicI64,
+}
+
+impl Rising {
+    fn new() -> Self {
+        Rising {
+            is_set: AtomicBool::new(false),
+            micros: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    fn raise(&self, t: Timestamp) {
+        self.micros.fetch_max(t.micros(), Ordering::AcqRel);
+        // Whoever sees this sees a time that was raised before.
+        self.is_set.store(true, Ordering::Release);
+    }
+
+    fn get(&self) -> Option<Timestamp> {
+        let is_set = self.is_set.load(Ordering::Acquire);
+        is_set.then(|| Timestamp::from_micros(self.micros.load(Ordering::Acquire)))
+    }
 }
 
 impl ViewState {
@@ -59,7 +79,8 @@ impl ViewState {
             hash_key,
             opened,
             contract: RwLock::new(Arc::new(contract)),
-            moving: Mutex::default(),
+            newest_accepted: Mutex::default(),
+            floor: Rising::new(),
             fences: RwLock::default(),
         }
     }
@@ -74,27 +95,26 @@ impl ViewState {
 
     /// The floor in force.
     pub(crate) fn floor(&self) -> Option<Timestamp> {
-        self.moving.lock().floor
+        self.floor.get()
     }
 
     pub(crate) fn newest_accepted(&self) -> Option<Timestamp> {
-        self.moving.lock().newest_accepted
+        *self.newest_accepted.lock()
     }
 
     /// Notes an accepted event time. Says whether it is the newest so far.
     pub(crate) fn accepted(&self, et: Timestamp) -> bool {
-        let mut moving = self.moving.lock();
-        let newer = moving.newest_accepted < Some(et);
+        let mut newest = self.newest_accepted.lock();
+        let newer = *newest < Some(et);
         if newer {
-            moving.newest_accepted = Some(et);
+            *newest = Some(et);
         }
         newer
     }
 
     /// Puts a floor in force. It must be durable already.
     pub(crate) fn raise_floor(&self, floor: Timestamp) {
-        let mut moving = self.moving.lock();
-        moving.floor = moving.floor.max(Some(floor));
+        self.floor.raise(floor);
     }
 
     /// Where the floor would stand now, if that is ahead of where it stands.
@@ -102,12 +122,8 @@ impl ViewState {
         let Retention::Window(window) = self.contract.read().time().history else {
             return None;
         };
-        let Moving {
-            newest_accepted,
-            floor,
-        } = *self.moving.lock();
-        let due = newest_accepted?.min(now).saturating_sub(window);
-        (Some(due) > floor).then_some(due)
+        let due = self.newest_accepted()?.min(now).saturating_sub(window);
+        (Some(due) > self.floor()).then_some(due)
     }
 
     pub(crate) fn fence(&self, prefix: &Prefix) -> Option<Fence> {
