@@ -73,6 +73,7 @@ macro_rules! every_trace {
             each_feature_has_its_own_age;
             event_time_may_lead_recorded_at_by_max_skew;
             event_time_may_lead_the_log_by_max_skew;
+            every_feature_comes_back_as_it_was_written;
             every_row_is_counted_once;
             every_type_comes_back_as_it_was_written;
             facts_before_the_horizon_are_outside_the_view;

@@ -89,6 +89,10 @@ def feature_type(name):
     return types.Array(SCALARS[re.fullmatch(r"(?:vector|list)<(\w+)(?:,\s*\d+)?>", name)[1]])
 
 
+def has_another_length(value, kind):
+    return kind.startswith("vector") and isinstance(value, list) and f",{len(value)}>" not in kind.replace(" ", "")
+
+
 def python_value(value, kind):
     """A value of the trace as Python says it. What has another type is handed on as it stands."""
     try:
@@ -234,7 +238,7 @@ class Play:
         self.says, lines = lines[0]["says"], lines[1:]
         self.peer, self.views = Peer(kind, redis_port, []), []
         self.accepted, self.bad, self.silent, self.now = [], set(), {}, None
-        self.checks, self.order = [], []
+        self.silent_all, self.checks, self.order = None, [], []
         for at, line in enumerate(lines):
             self.line(line, lines[at + 1] if at + 1 < len(lines) else {})
 
@@ -260,6 +264,8 @@ class Play:
             self.say("cannot", next(iter(line)), "there is none")
 
     def silence(self, events, why):
+        if any(isinstance(event, str) for event in events):
+            self.silent_all = why  # Whom a text is about, nobody has read.
         for event in events:
             if isinstance(event, dict) and "entity" in event:
                 self.silent.setdefault(entity_of(event), why)
@@ -281,7 +287,11 @@ class Play:
             return "one call writes one view"
         if len(events) > 1 and any(e.get("op") == "patch" for e in events):
             return "one call writes the same columns of every row"
-        kinds = self.peer.views.get((events[0].get("namespace", "default"), events[0]["view"]), ({}, {}))[1]
+        keys, kinds = self.peer.views.get((events[0].get("namespace", "default"), events[0]["view"]), ({}, {}))
+        if "bool" in keys.values():
+            return "a bool is no key (`key_encoding_utils.py`, `_serialize_val`)"
+        if any(has_another_length(v, kinds.get(n, "")) for e in events for n, v in e["features"].items()):
+            return "a length is declared for vector search alone"
         if events[0].get("op") == "patch" and not set(kinds) <= set(events[0]["features"]):
             if not self.partial or not events[0]["features"]:
                 return "`write_to_online_store` takes no part of a row"
@@ -317,8 +327,8 @@ class Play:
         if expect is None:
             return self.say("cannot", "beyond_history", "there is no floor")
         entity = entity_of(ask)
-        if entity in self.silent:
-            return self.say("cannot", "latest", self.silent[entity])
+        if entity in self.silent or self.silent_all:
+            return self.say("cannot", "latest", self.silent.get(entity, self.silent_all))
         about = self.now
         if "as_of" in ask:
             about = micros(ask["as_of"])
@@ -408,6 +418,9 @@ def main():
     sqlite3.register_adapter(freezegun.api.FakeDatetime, lambda t: int(t.timestamp()))
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+    for end in (signal.SIGALRM, signal.SIGTERM):
+        # An exception, so that the server is ended too.
+        signal.signal(end, lambda *_: sys.exit("the run was ended before it was through"))
     signal.alarm(RUN_SECONDS_MAX)
     only = sys.argv[1:]
     today = dt.datetime.now(dt.timezone.utc)

@@ -60,12 +60,17 @@ Read in the source of feast 0.67.0.
   for whatever is stored; a ttl is looked at in `OnlineStore._try_precomputed_fast_path` alone
   (`infra/online_stores/online_store.py`). Upstream knows: issues 1802, 4133, 6821. `on_expiry = "stale"` is therefore
   what Feast always does, without saying so.
-- **NaN is a null.** `write_to_online_store` goes through pandas, to which both are one.
+- **Before 1970 Redis keeps no order, nor at it.** The same function writes 0 for "no stamp yet" and takes the
+  larger of a stamp and 0, so that no row at or before the epoch holds off an older one.
+- **NaN is a null.** `type_map.py`, `_convert_scalar_values_to_proto`: `pd.isnull(value)` gives an empty value.
+- **A timestamp is whole seconds.** `type_map.py`, `_python_datetime_to_int_timestamp`.
 - **A row of nulls is not written.** `feature_store.py`, `write_to_online_store`: "Cannot write dataframe with empty
   feature columns" is a warning and a return, so the values from before stay.
-- **The far future and bad values are taken in**: neither the path above nor `_convert_arrow_fv_to_proto`
-  (`utils.py`) has a bound on times, a finite flag or a nullable flag; a column that the view does not know is
-  ignored.
+- **What can be turned into the type is.** `type_map.py`, `PYTHON_SCALAR_VALUE_TYPE_TO_PROTO_VALUE` names the types that a
+  double, bytes or bool takes, and refuses others; for an int32 and a string it calls `int` and `str`: 1.5 becomes the integer 1, and
+  1 the text "1". Columns that the view does not know are not looked at (`utils.py`, `_convert_arrow_fv_to_proto`).
+- **The far future and what is not finite are taken in**: nothing on this path bounds a time or has a finite or
+  nullable flag. After such a row, answers differ that would have been the same without it; the table says so.
 """
 
 
