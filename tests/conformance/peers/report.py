@@ -36,7 +36,8 @@ HOW = """\
   this path (`enable_validation` is for materialization): "accepted" says what happens, not that a promise
   was broken. A row that Feast does not write, with a warning, counts as refused.
 - **Order**: before each comparison the accepted rows go once more into empty stores: as they came, reversed,
-  and all of them twice. "Order" names the stores whose answer depends on it.
+  and all of them twice. "Order" names the stores whose answer depends on it: where it names one that says
+  "same", the answer is the law's because the rows came as they did.
 """
 
 WHY = """\
@@ -47,7 +48,8 @@ Read in the source of feast 0.67.0.
 - **SQLite: the last write wins, whatever its times.** `infra/online_stores/sqlite.py`,
   `SqliteOnlineStore.online_write_batch`: an `INSERT … ON CONFLICT(entity_key, feature_name) DO UPDATE` without a
   look at `event_ts` or `created_ts`. A late row replaces a newer one. (Its docstring: not recommended for
-  production.) Written in order of event time, it answers right.
+  production.) Written in order of event time and recorded-at it has the law's latest row, but for the future and
+  the ttl.
 - **Redis: the larger event time of the whole row wins, and an equal one is dropped.**
   `infra/online_stores/redis.py`, `RedisOnlineStore.online_write_batch`: `if latest_seen_nanos and new_total_nanos <=
   latest_seen_nanos: continue`. Late and repeated rows are therefore answered as the law has it. A correction
@@ -58,7 +60,8 @@ Read in the source of feast 0.67.0.
   Redis a future row also shuts out every present one after it.
 - **The `ttl` of a view is not applied online.** `utils.py`, `_populate_response_from_feature_data` sets PRESENT
   for whatever is stored; a ttl is looked at in `OnlineStore._try_precomputed_fast_path` alone
-  (`infra/online_stores/online_store.py`). Upstream knows: issues 1802, 4133, 6821. `on_expiry = "stale"` is therefore
+  (`infra/online_stores/online_store.py`). Upstream knows: feast-dev/feast issues 1802 (closed,
+  wontfix), 4133 and 6821 (open). `on_expiry = "stale"` is therefore
   what Feast always does, without saying so.
 - **Before 1970 Redis keeps no order, nor at it.** The same function writes 0 for "no stamp yet" and takes the
   larger of a stamp and 0, so that no row at or before the epoch holds off an older one.
