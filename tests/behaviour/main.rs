@@ -3,6 +3,7 @@
 
 mod allocations;
 mod atomicity;
+mod clauses;
 mod conformance;
 mod damage;
 mod durability;

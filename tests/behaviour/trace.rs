@@ -16,6 +16,7 @@ macro_rules! every_trace {
             a_conflict_keeps_both_rows;
             a_correction_changes_the_past_and_not_what_was_known;
             a_correction_of_what_the_floor_shows_is_accepted;
+            a_delete_before_the_floor_still_hides;
             a_delete_ends_the_walk;
             a_delete_that_was_not_known_hides_nothing;
             a_delete_with_features_is_bad;
@@ -35,8 +36,10 @@ macro_rules! every_trace {
             a_number_too_large_for_its_feature_is_bad;
             a_patch_after_a_delete_stands_alone;
             a_patch_and_a_put_of_one_instant_both_count;
+            a_patch_can_make_a_feature_null_and_never_absent;
             a_patch_keeps_what_it_leaves_out;
             a_patch_needs_no_put_before_it;
+            a_patch_of_every_feature_is_no_whole_row;
             a_patch_that_names_nothing_is_bad;
             a_put_may_leave_out_any_feature;
             a_put_speaks_about_what_it_leaves_out;
@@ -44,6 +47,7 @@ macro_rules! every_trace {
             a_repeated_row_is_a_duplicate;
             a_replay_adds_nothing_to_the_quarantine;
             a_replay_is_judged_by_the_time_of_its_log;
+            a_replay_of_everything_changes_no_answer;
             a_row_before_the_floor_that_still_answers_is_accepted;
             a_row_recorded_after_the_erase_counts;
             a_row_written_after_a_future_row_came_due_counts_with_it;
@@ -58,6 +62,7 @@ macro_rules! every_trace {
             an_erase_reaches_what_the_floor_has_passed;
             an_erase_spares_what_was_recorded_later;
             an_erase_touches_nobody_else;
+            an_erase_without_a_time_reaches_the_newest_recording;
             an_expired_value_is_returned_as_stale_where_the_view_says_so;
             an_unknown_feature_is_bad;
             an_unknown_view_is_bad_and_the_nearest_is_named;
@@ -68,6 +73,7 @@ macro_rules! every_trace {
             each_feature_has_its_own_age;
             event_time_may_lead_recorded_at_by_max_skew;
             event_time_may_lead_the_log_by_max_skew;
+            every_feature_comes_back_as_it_was_written;
             every_row_is_counted_once;
             every_type_comes_back_as_it_was_written;
             facts_before_the_horizon_are_outside_the_view;
@@ -81,15 +87,18 @@ macro_rules! every_trace {
             minus_zero_is_a_value_of_its_own;
             namespaces_do_not_mix;
             not_a_number_is_one_value;
+            nothing_begins_in_1970;
             null_absent_expired_and_deleted_are_different_answers;
             of_one_instant_the_later_recording_wins;
             of_one_recording_a_delete_wins_over_a_patch_over_a_put;
             of_two_equal_puts_the_larger_digest_wins;
+            one_batch_is_judged_by_one_floor;
             questions_begin_at_the_floor;
             recorded_at_may_lead_the_log_by_max_skew;
             rows_of_an_older_schema_version_are_read_by_the_newer;
             the_ends_of_time_are_ordinary_times;
             the_floor_follows_the_newest_fact_and_never_passes_now;
+            the_floor_never_goes_back;
             the_newest_speaker_answers_feature_by_feature;
             the_place_in_the_log_is_the_identity_of_a_bad_row;
             the_ttl_belongs_to_the_question;
