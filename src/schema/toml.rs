@@ -12,6 +12,40 @@ use toml::{Table, Value};
 impl ViewDefinition {
     /// Reads a view file. Unknown keys are errors; columns and features keep the order of the file.
     ///
+    /// All that a view file can say:
+    ///
+    /// ```
+    /// # use asof::ViewDefinition;
+    /// let merchants = ViewDefinition::from_toml(r#"
+    ///     view = "merchants"
+    ///     namespace = "shop"           # the tenant; "default" where it is not said
+    ///     sources = ["orders"]         # the logs its rows come from; stands above the tables
+    ///
+    ///     [entity]                     # string, bytes, bool, i32, i64 or timestamp
+    ///     country = "string"
+    ///     merchant_id = "i64"
+    ///
+    ///     [features]                   # any Type; new ones come last, and are nullable
+    ///     name = "string"
+    ///     is_open = "bool"
+    ///     opened = "timestamp"
+    ///     logo = "bytes"
+    ///     embedding = "vector<f32,8>"
+    ///     tags = "list<string>"
+    ///     risk = { type = "f64", nullable = true, finite = true }  # no NaN, no infinity
+    ///     orders_7d = { type = "i64", was = "orders" }             # renamed since
+    ///
+    ///     [time]
+    ///     ttl = "30d"                  # how long a value lives; "none" where it is not said
+    ///     on_expiry = "stale"          # show an old value, and mark it; else "expire"
+    ///     history = "365d"             # how far back it is exact; else "forever"
+    ///     max_skew = "5m"              # how far ahead a row's times may lie; "10m", or "forever"
+    /// "#)?;
+    /// assert_eq!((merchants.key().len(), merchants.features().len()), (2, 8));
+    /// assert_eq!(merchants, ViewDefinition::from_toml(&merchants.to_toml())?);
+    /// # Ok::<(), asof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) names the place and what is wrong.
     pub fn from_toml(text: &str) -> Result<Self> {
