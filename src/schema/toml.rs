@@ -143,7 +143,13 @@ fn feature(name: &str, says: &Value) -> Result<FeatureDefinition> {
     if let Value::String(ty) = says {
         return Ok(FeatureDefinition::new(name, ty.parse()?));
     }
-    let says = table("a feature", says)?;
+    let says = says.as_table().ok_or_else(|| {
+        Error::invalid(format!(
+            "a feature is a type, as in \"f64\", or a table, not a TOML {}; what belongs to no table, as \
+             sources, stands above the first",
+            says.type_str()
+        ))
+    })?;
     known_keys("a feature", says, &["type", "nullable", "finite", "was"])?;
     let ty = says.get("type").ok_or_else(|| {
         Error::invalid("there is no `type`, as in { type = \"f64\", nullable = true }")
@@ -382,6 +388,10 @@ max_skew = "forever"
             (
                 "view = 'v'\nsources = 'a'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",
                 "view \"v\": sources is a list of strings, not a TOML string",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nsources = ['a']",
+                "what belongs to no table, as sources, stands above the first",
             ),
             (
                 "view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",
