@@ -152,7 +152,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later without a change to the request or the store.
+    /// Whether the same call may succeed later without a change to the request. What has to happen
+    /// meanwhile, if anything, is in the table of [`ErrorKind`].
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,

@@ -16,7 +16,8 @@
 //! use asof::{Question, Read, Span, Store, Timestamp, Type, ViewDefinition, WriteBatch, WriteOptions};
 //!
 //! # fn main() -> asof::Result<()> {
-//! let store = Store::temp()?; // in a service: Store::open("features")
+//! // In a service: StoreOptions::new().create_if_missing(true).open("features")
+//! let store = Store::temp()?;
 //! store.apply(
 //!     ViewDefinition::builder("weather")
 //!         .key("origin", Type::String)

@@ -17,10 +17,12 @@ const LAST_WRITTEN: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 /// An instant: microseconds since the Unix epoch, UTC. Leap seconds do not exist in it.
 ///
 /// ```
-/// use asof::Timestamp;
+/// use asof::{Span, Timestamp};
 /// let t = Timestamp::parse("2013-01-01T07:30:00+01:30")?;
 /// assert_eq!(t, Timestamp::from_micros(1_357_020_000_000_000));
 /// assert_eq!(t.to_string(), "2013-01-01T06:00:00Z");
+/// // There is no `+` and no `-`: what happens at the ends is said by name.
+/// assert_eq!(t.saturating_add(Span::hours(1)).to_string(), "2013-01-01T07:00:00Z");
 /// # Ok::<(), asof::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -61,7 +61,21 @@ impl View {
         self.contract.namespace()
     }
 
-    /// An entity of this view, its key columns given in order.
+    /// An entity of this view, its key columns given in order: as they are where they have one type,
+    /// as [`Value`]s where they do not.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// # let shops = ViewDefinition::builder("shops").key("country", Type::String).key("id", Type::I64);
+    /// # store.apply(shops.feature("open", Type::Bool).build()?)?;
+    /// let shops = store.view("shops")?; // its key is (country string, id i64)
+    /// let third = shops.entity([Value::from("DE"), 3i64.into()])?;
+    /// assert_eq!(third.to_values(), [Value::from("DE"), Value::I64(3)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names the column, what it expects

@@ -5,7 +5,7 @@ use super::event::Event;
 use crate::error::{Error, Result, did_you_mean};
 use crate::format::{Form, RecordForm};
 use crate::op::Op;
-use crate::schema::{Contract, KeyColumn};
+use crate::schema::{Contract, Feature, KeyColumn};
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use std::sync::Arc;
@@ -72,6 +72,11 @@ impl<'a> RecordReader<'a> {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a column is missing or there twice.
     pub fn new(contract: &'a Contract, header: &[&str], options: &RecordOptions) -> Result<Self> {
+        if header.iter().all(|column| column.is_empty()) {
+            return Err(Error::invalid(
+                "there is no header; the first line names the columns",
+            ));
+        }
         let mut sorted = header.to_vec();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -86,9 +91,10 @@ impl<'a> RecordReader<'a> {
                 .position(|column| *column == name)
                 .ok_or_else(|| {
                     Error::invalid(format!(
-                        "the header has no column {name:?}, which is {what}{}; it has {}",
+                        "the header has no column {name:?}, which is {what}{}; it has {}{}",
                         did_you_mean(name, header.iter().copied()),
-                        header.join(", ")
+                        header.join(", "),
+                        no_comma(header)
                     ))
                 })
         };
@@ -146,6 +152,15 @@ impl<'a> RecordReader<'a> {
     /// The columns that mean nothing to the view.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
+    }
+
+    /// The features that no column says: every row leaves them out.
+    pub fn left_out(&self) -> impl Iterator<Item = &Feature> {
+        let features = self.contract.features().iter();
+        features.filter(|feature| {
+            let place = feature.id().place();
+            self.features.iter().all(|(_, known)| *known != place)
+        })
     }
 
     /// How `raw` of [`read`](Self::read) is read again.
@@ -368,5 +383,15 @@ impl<'r> Row<'r> {
             features.push((feature.name().to_owned(), value));
         }
         features
+    }
+}
+
+/// What to say of a header that is one column because something else separates its columns.
+fn no_comma(header: &[&str]) -> &'static str {
+    match header {
+        [one] if one.contains([';', '\t', '|']) => {
+            ", as one column: columns are separated by commas"
+        }
+        _ => "",
     }
 }

@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 use crate::id::ViewId;
 use crate::op::Op;
 use crate::schema::{
-    Contract, FeatureDefinition, MaxSkew, OnExpiry, Retention, TimePolicy, ViewDefinition,
+    Contract, Feature, FeatureDefinition, MaxSkew, OnExpiry, Retention, TimePolicy, ViewDefinition,
 };
 use crate::time::{Span, Timestamp};
 use crate::value::{Type, Value};
@@ -678,9 +678,19 @@ fn columns_that_mean_nothing_are_named_and_missing_ones_refused() {
     let reader =
         RecordReader::new(&contract, &["x", "at", "k", "n", "a_first", "y"], &options).unwrap();
     assert_eq!(reader.ignored(), ["x", "y"]);
+    let left_out: Vec<&str> = reader.left_out().map(Feature::name).collect();
+    assert!(left_out.contains(&"f_1"));
+    assert!(!left_out.contains(&"n") && !left_out.contains(&"a_first"));
+    assert_eq!(left_out.len() + 1, contract.features().len());
     for (header, why) in [
+        (&[][..], "no header; the first line names the columns"),
+        (&[""], "no header; the first line names the columns"),
         (
-            &["att", "k", "n"][..],
+            &["at;k;n"],
+            "it has at;k;n, as one column: columns are separated by commas",
+        ),
+        (
+            &["att", "k", "n"],
             "no column \"at\", which is the event time; did you mean \"att\"?",
         ),
         (&["at", "n"], "no column \"k\", which is a key column"),

@@ -12,6 +12,40 @@ use toml::{Table, Value};
 impl ViewDefinition {
     /// Reads a view file. Unknown keys are errors; columns and features keep the order of the file.
     ///
+    /// All that a view file can say:
+    ///
+    /// ```
+    /// # use asof::ViewDefinition;
+    /// let merchants = ViewDefinition::from_toml(r#"
+    ///     view = "merchants"
+    ///     namespace = "shop"           # the tenant; "default" where it is not said
+    ///     sources = ["orders"]         # the logs its rows come from; stands above the tables
+    ///
+    ///     [entity]                     # string, bytes, bool, i32, i64 or timestamp
+    ///     country = "string"
+    ///     merchant_id = "i64"
+    ///
+    ///     [features]                   # any Type; new ones come last, and are nullable
+    ///     name = "string"
+    ///     is_open = "bool"
+    ///     opened = "timestamp"
+    ///     logo = "bytes"
+    ///     embedding = "vector<f32,8>"
+    ///     tags = "list<string>"
+    ///     risk = { type = "f64", nullable = true, finite = true }  # no NaN, no infinity
+    ///     orders_7d = { type = "i64", was = "orders" }             # renamed since
+    ///
+    ///     [time]
+    ///     ttl = "30d"                  # how long a value lives; "none" where it is not said
+    ///     on_expiry = "stale"          # show an old value, and mark it; else "expire"
+    ///     history = "365d"             # how far back it is exact; else "forever"
+    ///     max_skew = "5m"              # how far ahead a row's times may lie; "10m", or "forever"
+    /// "#)?;
+    /// assert_eq!((merchants.key().len(), merchants.features().len()), (2, 8));
+    /// assert_eq!(merchants, ViewDefinition::from_toml(&merchants.to_toml())?);
+    /// # Ok::<(), asof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) names the place and what is wrong.
     pub fn from_toml(text: &str) -> Result<Self> {
@@ -109,7 +143,13 @@ fn feature(name: &str, says: &Value) -> Result<FeatureDefinition> {
     if let Value::String(ty) = says {
         return Ok(FeatureDefinition::new(name, ty.parse()?));
     }
-    let says = table("a feature", says)?;
+    let says = says.as_table().ok_or_else(|| {
+        Error::invalid(format!(
+            "a feature is a type, as in \"f64\", or a table, not a TOML {}; what belongs to no table, as \
+             sources, stands above the first",
+            says.type_str()
+        ))
+    })?;
     known_keys("a feature", says, &["type", "nullable", "finite", "was"])?;
     let ty = says.get("type").ok_or_else(|| {
         Error::invalid("there is no `type`, as in { type = \"f64\", nullable = true }")
@@ -348,6 +388,10 @@ max_skew = "forever"
             (
                 "view = 'v'\nsources = 'a'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",
                 "view \"v\": sources is a list of strings, not a TOML string",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nsources = ['a']",
+                "what belongs to no table, as sources, stands above the first",
             ),
             (
                 "view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",

@@ -114,7 +114,7 @@ const PANICKED: &str = "the thread that syncs panicked, as it does when the stor
                         again, which is always safe";
 
 impl Store {
-    /// Opens the store in a directory.
+    /// Opens the store in a directory. [`StoreOptions::create_if_missing`] makes one where there is none.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where there is none; [`Locked`](ErrorKind::Locked) names the

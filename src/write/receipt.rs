@@ -116,7 +116,8 @@ pub struct Receipt {
     pub quarantined: u64,
     /// Of the applied: rows that changed what `latest` shows.
     pub latest: u64,
-    /// Of the applied: rows older than the newest of their entity.
+    /// Of the applied: rows older than the newest of their entity. One that says what no newer row
+    /// says counts as `latest` too.
     pub late: u64,
     /// Of the applied: rows that contradict another row of the same instant.
     pub conflict: u64,

@@ -140,5 +140,45 @@ fn lag_us(complete_through: Timestamp, now: Timestamp) -> i64 {
 }
 
 fn lag(complete_through: Option<Timestamp>, now: Timestamp) -> String {
-    complete_through.map_or(String::new(), |t| Span::micros(lag_us(t, now)).to_string())
+    complete_through.map_or(String::new(), |t| in_words(lag_us(t, now)))
+}
+
+/// A lag for people: its two largest units from the second up, as in `23h10m`. The exact one is in the
+/// JSON.
+fn in_words(micros: i64) -> String {
+    const UNITS: [(&str, i64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let seconds = micros / 1_000_000;
+    let Some(first) = UNITS.iter().position(|(_, unit)| seconds >= *unit) else {
+        return Span::micros(micros).to_string();
+    };
+    let (name, unit) = UNITS[first];
+    let rest = UNITS
+        .get(first + 1)
+        .map(|(name, next)| (name, seconds % unit / next));
+    match rest.filter(|(_, count)| *count > 0) {
+        Some((second, count)) => format!("{}{name}{count}{second}", seconds / unit),
+        None => format!("{}{name}", seconds / unit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn a_lag_is_told_in_its_two_largest_units() {
+        for (micros, words) in [
+            (83_405_452_142, "23h10m"),
+            (10_800_000_000, "3h"),
+            (10_800_999_999, "3h"),
+            (90_061_000_000, "1d1h"),
+            (86_459_000_000, "1d"),
+            (61_500_000, "1m1s"),
+            (59_999_999, "59s"),
+            (250_000, "250ms"),
+            (0, "0s"),
+        ] {
+            assert_eq!(in_words(micros), words, "{micros}");
+        }
+    }
 }

@@ -46,6 +46,16 @@ pub(crate) fn read(
             columns.ignored().join(", ")
         ));
     }
+    let left_out: Vec<&str> = columns.left_out().map(asof::Feature::name).collect();
+    if !left_out.is_empty() {
+        note(format_args!(
+            "{name}: {} of {} features of view {:?} have no column and are left out of every row: {}",
+            left_out.len(),
+            view.contract().features().len(),
+            view.name(),
+            left_out.join(", ")
+        ));
+    }
     let mut raw = Raw {
         bytes: Vec::new(),
         form: columns.form(),

@@ -238,7 +238,9 @@ fn an_empty_cell_is_null_and_a_missing_column_absent() {
         (0, receipt([2, 1, 0, 0, 0, 1, 1, 0, 0]))
     );
     world.file("a.csv", "origin,at,temp\nLGA,2013-01-01T06:00:00Z,1\n");
-    world.run(&CSV).ok();
+    world
+        .run(&CSV)
+        .noted("a.csv: 1 of 2 features of view \"weather\" have no column and are left out of every row: wind_gust");
     let dump = world.run(&["dump", "weather"]).ok();
     let lines: Vec<&str> = dump.lines().skip(1).collect();
     assert_eq!(
