@@ -3,6 +3,7 @@
 
 mod answer;
 mod args;
+mod confirm;
 mod demo;
 mod digest;
 mod doctor;

@@ -39,14 +39,15 @@ pub(crate) fn drop(session: &Session, args: &QuarantineDropArgs) -> Result<Exit,
     ) {
         ids.extend(damaged);
     }
-    if !args.yes && !ids.is_empty() {
-        return Err(Failure::usage(format!(
-            "{} entries would be given up for good, and nothing was; say --yes to do it",
-            ids.len()
-        )));
+    let consent = args.consent.or_if(ids.is_empty());
+    let mut count = ids.len() as u64;
+    if consent.yes {
+        count = store.drop_quarantined(ids)?;
+        store.close()?;
     }
-    let dropped = store.drop_quarantined(ids)?;
-    note(format_args!("{dropped} entries were given up"));
-    store.close()?;
-    Ok(Exit::Ok)
+    note(format_args!(
+        "{} {count} entries of the quarantine for good",
+        consent.says("dropped", "drop")
+    ));
+    Ok(consent.end())
 }
