@@ -355,6 +355,20 @@ impl<'r> Row<'r> {
         })
     }
 
+    /// A null where none may be. A table cannot leave a cell out, so what helps is another contract,
+    /// or another text for null.
+    fn null_found(&self, name: &str, ty: Type) -> Error {
+        let next = match &self.reader.null {
+            None => {
+                "an empty cell means null; declare the feature nullable, or name the text that \
+                     means null (--null)"
+                    .to_owned()
+            }
+            Some(text) => format!("{text:?} means null; declare the feature nullable"),
+        };
+        Error::contract(format!("feature {name:?} expects {ty}, found null: {next}"))
+    }
+
     /// The features. A Delete says nothing about features, and a table cannot leave a cell out, so
     /// that null and empty cells of a Delete are no features.
     fn features(&mut self, op: Op) -> Vec<(String, Value)> {
@@ -365,6 +379,9 @@ impl<'r> Row<'r> {
             }
             let feature = &self.reader.contract.features()[place];
             let value = self.value("feature", feature.name(), at, feature.ty());
+            if value == Value::Null && !feature.definition().is_nullable() {
+                self.fail(self.null_found(feature.name(), feature.ty()));
+            }
             features.push((feature.name().to_owned(), value));
         }
         features

@@ -320,7 +320,11 @@ fn views_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
             &view.namespace,
             &view.name,
             &view.schema_version.to_string(),
-            &or_none(newest),
+            // Counted as rows are written where a view keeps a window, and else only by reading them.
+            &match (newest, counted) {
+                (None, None) => "not counted".into(),
+                (newest, _) => or_none(newest),
+            },
             &or_none(view.floor),
             &or_none(view.horizon),
             &view.fences.to_string(),

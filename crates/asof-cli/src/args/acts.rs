@@ -116,14 +116,16 @@ pub(crate) struct QuarantineDropArgs {
 
 /// Forget an entity for good, or list what was erased
 ///
-/// Removes every version of it from history, latest rows and quarantine, and keeps such versions out
-/// from then on, whatever is ingested again. Versions recorded later are accepted. An entity that was
-/// never seen is fenced all the same. Then the files that held it are rewritten, so that its bytes
-/// leave the disk; its key columns stay in the fence, which travels in dumps. Dumps and copies made
-/// before are out of reach.
+/// Removes every version of it from history, latest rows and quarantine, and
+/// keeps such versions out from then on, whatever is ingested again. Versions
+/// recorded later are accepted. An entity that was never seen is fenced all the
+/// same. Then the files that held it are rewritten, so that its bytes leave the
+/// disk; its key columns stay in the fence, which travels in dumps. Dumps and
+/// copies made before are out of reach.
 #[derive(Debug, clap::Args)]
 #[command(
     group = ArgGroup::new("what").required(true).args(["view", "list"]),
+    verbatim_doc_comment,
     override_usage = "asof erase [OPTIONS] <VIEW> <KEY>...\n       asof erase [OPTIONS] --list",
     after_long_help = examples::ERASE
 )]

@@ -16,19 +16,25 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
-/// An embedded feature store: event-time versioned rows, right under late, duplicate and reordered
-/// events.
+/// An embedded feature store: rows by event time, whatever order they arrive in
 ///
-/// Data goes to stdout, everything else to stderr. A time T is integer microseconds, or RFC 3339 with
-/// an offset. A duration D is an integer and us, ms, s, m, h or d. A KEY is `col=value`, one for each
-/// key column; the value alone where there is one column. Exit codes: 0 ok, 1 failed, 2 usage, or
-/// --yes is missing, 3 no such store, view, feature, entity or entry, 4 corrupt, 5 refused, 6 locked.
+/// Versions of rows are kept by event time; late, duplicate and reordered events
+/// leave the same answers. Data goes to stdout, everything else to stderr.
+///
+/// T    a time: integer microseconds, or RFC 3339 with an offset
+/// D    a duration: an integer and us, ms, s, m, h or d
+/// KEY  an entity: `col=value` for each key column; the value alone where there
+///      is one column
+///
+/// Exit codes: 0 ok, 1 failed, 2 usage, or --yes is missing, 3 no such store,
+/// view, feature, entity or entry, 4 corrupt, 5 refused, 6 locked.
 #[derive(Debug, Parser)]
 #[command(
     name = "asof",
     version,
     subcommand_required = true,
     arg_required_else_help = true,
+    verbatim_doc_comment,
     after_help = examples::FIRST
 )]
 pub(crate) struct Args {
@@ -42,7 +48,13 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The directory of the store; goes before ASOF_STORE
-    #[arg(long, global = true, env = "ASOF_STORE", value_name = "DIR", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "ASOF_STORE",
+        value_name = "DIR",
+        hide_env = true
+    )]
     pub store: Option<PathBuf>,
     /// The namespace of the views that are named [default: default]
     #[arg(long, global = true, value_name = "NAME")]
@@ -71,7 +83,7 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Print the answer for every entity of a view
     Scan(ScanArgs),
-    /// Print the answers for every row of a CSV file, each as of its own time
+    /// Print the point-in-time join: answers for every row of a CSV file, each as of its own time
     Join(JoinArgs),
     /// Print every view and every retained version as JSON lines, in one order
     Dump(DumpArgs),
@@ -89,12 +101,14 @@ pub(crate) enum Command {
     /// Look at the rows that were set aside, try them again, give them up
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Forget an entity for good, or list what was erased
     Erase(EraseArgs),
     /// Say what is wrong with a store that does not open, and what can be done
     Doctor(DoctorArgs),
     /// Print the completions of a shell
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// What a command that cannot be taken back has to be told.
@@ -153,8 +167,18 @@ mod tests {
         // Who is hurt: whoever learned that T is a time, and meets a TIME, a WHEN and an R.
         let named = ["T", "VIEW", "KEY", "FILE", "DIR", "N", "COL", "NAME", "D"];
         let more = [
-            "FORMAT", "TEXT", "ID", "SHELL", "PART", "OFFSET", "NAME[/PART]", "NAME,…", "WHAT",
-            "LEVEL", "[ALIAS=]VIEW[:NAME,…]", "[ALIAS.]KEYCOL=COL",
+            "FORMAT",
+            "TEXT",
+            "ID",
+            "SHELL",
+            "PART",
+            "OFFSET",
+            "NAME[/PART]",
+            "NAME,…",
+            "WHAT",
+            "LEVEL",
+            "[ALIAS=]VIEW[:NAME,…]",
+            "[ALIAS.]KEYCOL=COL",
         ];
         for (name, command) in commands() {
             for argument in command.get_arguments() {
@@ -169,12 +193,26 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_back_asks_for_the_same_word() {
-        for name in ["erase", "doctor", "quarantine drop", "source declare", "source rewind", "source skip"] {
-            let command = commands().into_iter().find(|(known, _)| *known == format!("asof {name}"));
+        for name in [
+            "erase",
+            "doctor",
+            "quarantine drop",
+            "source declare",
+            "source rewind",
+            "source skip",
+        ] {
+            let command = commands()
+                .into_iter()
+                .find(|(known, _)| *known == format!("asof {name}"));
             let (_, command) = command.expect(name);
-            let yes = command.get_arguments().find(|argument| argument.get_id() == "yes");
+            let yes = command
+                .get_arguments()
+                .find(|argument| argument.get_id() == "yes");
             let help = yes.and_then(clap::Arg::get_help).map(ToString::to_string);
-            assert!(help.is_some_and(|help| help.starts_with("Do it;")), "{name}");
+            assert!(
+                help.is_some_and(|help| help.starts_with("Do it;")),
+                "{name}"
+            );
         }
     }
 }

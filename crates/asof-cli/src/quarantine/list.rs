@@ -1,6 +1,6 @@
 //! `quarantine list`: what was set aside, and why.
 
-use super::{damage, filter, visit};
+use super::{damage, filter, known, visit};
 use crate::args::QuarantineListArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
@@ -40,6 +40,8 @@ pub(crate) fn list(session: &Session, args: &QuarantineListArgs) -> Result<Exit,
         damaged
     };
     if damaged.is_empty() {
+        let nothing = left == args.limit.unwrap_or(u64::MAX);
+        known(session, &store, args.view.as_deref().filter(|_| nothing))?;
         return Ok(Exit::Ok);
     }
     Err(damage(&damaged))
