@@ -285,6 +285,9 @@ impl RecordReader<'_> {
     }
 }
 
+/// What others write for null.
+const OFTEN_NULL: [&str; 8] = ["NA", "N/A", "null", "NULL", "None", "nil", "\\N", "-"];
+
 /// A record on its way to become an event.
 struct Row<'r> {
     reader: &'r RecordReader<'r>,
@@ -311,6 +314,13 @@ impl<'r> Row<'r> {
             return Value::Null;
         };
         Value::from_cell(cell, ty).unwrap_or_else(|error| {
+            let error = match self.reader.null {
+                None if OFTEN_NULL.contains(&cell) => Error::new(
+                    error.kind(),
+                    format!("{error}; if {cell:?} means null, say so (--null {cell})"),
+                ),
+                _ => error,
+            };
             self.fail(error.at(format_args!("{what} {name:?}")));
             Value::Null
         })

@@ -82,6 +82,9 @@ fn push_by(out: &mut String, by: Option<usize>) {
     }
 }
 
+/// As much of a digest as tells two versions of an entity apart.
+const DIGEST_CHARS: usize = 8;
+
 /// Appends two tables: every feature with its reason, every version with its rule. Versions are
 /// numbered, newest first, so that one line can point to another.
 pub(crate) fn render(out: &mut String, explained: &Explanation, asked: &[&Feature]) {
@@ -102,7 +105,12 @@ pub(crate) fn render(out: &mut String, explained: &Explanation, asked: &[&Featur
             version.event_time.to_string(),
             version.recorded_at.to_string(),
             version.op.to_string(),
-            version.digest.to_string(),
+            version
+                .digest
+                .to_string()
+                .chars()
+                .take(DIGEST_CHARS)
+                .collect(),
             rule(version),
         ]);
     }

@@ -140,5 +140,47 @@ fn lag_us(complete_through: Timestamp, now: Timestamp) -> i64 {
 }
 
 fn lag(complete_through: Option<Timestamp>, now: Timestamp) -> String {
-    complete_through.map_or(String::new(), |t| Span::micros(lag_us(t, now)).to_string())
+    complete_through.map_or(String::new(), |t| for_people(lag_us(t, now)))
+}
+
+/// `3h`, `2d 4h`, `12m 30s`: two units are as much as anybody reads; JSON has it exactly.
+fn for_people(lag_us: i64) -> String {
+    const UNITS: [(&str, i64); 4] = [
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+    ];
+    let Some(first) = UNITS.iter().position(|(_, us)| lag_us >= *us) else {
+        return Span::micros(lag_us).to_string();
+    };
+    let (unit, us) = UNITS[first];
+    let mut out = format!("{}{unit}", lag_us / us);
+    if let Some((smaller, us_smaller)) = UNITS.get(first + 1) {
+        let rest = lag_us % us / us_smaller;
+        if rest > 0 {
+            let _ = write!(out, " {rest}{smaller}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_people;
+
+    #[test]
+    fn a_lag_is_told_in_its_two_largest_units() {
+        for (us, told) in [
+            (0, "0s"),
+            (999, "999us"),
+            (1_500_000, "1s"),
+            (10_800_000_000, "3h"),
+            (754_500_000, "12m 34s"),
+            (438_549_841_541_224, "5075d 19h"),
+            (i64::MAX, "106751991d 4h"),
+        ] {
+            assert_eq!(for_people(us), told, "{us}");
+        }
+    }
 }

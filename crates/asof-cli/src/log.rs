@@ -123,11 +123,11 @@ pub(crate) fn rewind(session: &Session, args: &SourceMoveArgs) -> Result<Exit, F
     let LogName { source, partition } = &args.log;
     let from = store.position(source, partition);
     let what = format!(
-        "{} {source}/{partition} from {from} to {}: {} records are read again, which changes no row; \
+        "{} {source}/{partition} from {from} to {}: {} read again, which changes no row; \
          what was claimed with them counts no longer",
         args.consent.says("rewound", "rewind"),
         args.offset,
-        from.saturating_sub(args.offset)
+        records(from.saturating_sub(args.offset))
     );
     // What the engine would refuse is refused before it is promised.
     if args.offset > from || !is_known(&store, &args.log) {
@@ -148,10 +148,10 @@ pub(crate) fn skip(session: &Session, args: &SourceMoveArgs) -> Result<Exit, Fai
         false => ", of which nothing was taken in yet,",
     };
     let what = format!(
-        "{} {source}/{partition}{new} from {from} to {}: {} records are given up unread",
+        "{} {source}/{partition}{new} from {from} to {}: {} given up unread",
         args.consent.says("moved", "move"),
         args.offset,
-        args.offset.saturating_sub(from)
+        records(args.offset.saturating_sub(from))
     );
     if args.offset < from {
         store.skip(source, partition, args.offset)?;
@@ -159,6 +159,13 @@ pub(crate) fn skip(session: &Session, args: &SourceMoveArgs) -> Result<Exit, Fai
     act(session, store, args.consent, &what, |store| {
         store.skip(source, partition, args.offset)
     })
+}
+
+fn records(count: u64) -> String {
+    match count {
+        1 => "1 record is".into(),
+        count => format!("{count} records are"),
+    }
 }
 
 fn is_known(store: &Store, log: &LogName) -> bool {

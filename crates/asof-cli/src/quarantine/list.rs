@@ -48,7 +48,7 @@ pub(crate) fn list(session: &Session, args: &QuarantineListArgs) -> Result<Exit,
 }
 
 pub(super) fn table() -> Table {
-    Table::new(["id", "set aside at", "view", "reason", "origin", "raw"])
+    Table::new(["id", "set aside at", "view", "origin"])
 }
 
 pub(super) fn push(table: &mut Table, entry: &QuarantineEntry) {
@@ -69,10 +69,10 @@ pub(super) fn push(table: &mut Table, entry: &QuarantineEntry) {
         entry.id.to_string(),
         entry.set_aside_at.to_string(),
         view,
-        entry.reason.clone(),
         origin,
-        shown,
     ]);
+    table.below(&entry.reason);
+    table.below(&shown);
 }
 
 /// An entry with all that is needed to mend it by hand. `raw` is a line of JSON, or a record of the

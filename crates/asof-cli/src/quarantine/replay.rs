@@ -44,9 +44,10 @@ pub(crate) fn replay(session: &Session, args: &QuarantineReplayArgs) -> Result<E
 fn render(report: &ReplayReport) -> String {
     let mut out = receipt::render(&report.receipt);
     if !report.still_bad.is_empty() {
-        let mut table = Table::new(["still bad", "reason"]);
+        let mut table = Table::new(["still bad"]);
         for bad in &report.still_bad {
-            table.push([&bad.id.to_string(), &bad.reason]);
+            table.push([bad.id.to_string()]);
+            table.below(&bad.reason);
         }
         out += &table.render();
     }
