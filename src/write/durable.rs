@@ -348,7 +348,11 @@ mod tests {
         let syncs = AtomicU64::new(0);
         std::thread::scope(|scope| {
             let number = syncer.committed();
-            let ticket = Ticket::new(Receipt::default(), Some((syncer.clone(), number)));
+            let ticket = Ticket::new(
+                Receipt::default(),
+                Vec::new(),
+                Some((syncer.clone(), number)),
+            );
             scope.spawn(|| {
                 syncer.run(|| {
                     syncs.fetch_add(1, Ordering::SeqCst);
