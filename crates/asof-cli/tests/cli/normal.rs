@@ -29,6 +29,7 @@ fn normal_line(line: &str, has_sizes: bool) -> String {
         line = digits_after(&line, before, "N");
     }
     line = digits_after(&line, "names manifest ", "N");
+    line = edits(&line);
     line = hash(&line);
     line = long_hex(&line);
     if has_sizes {
@@ -63,6 +64,15 @@ fn digits_after(line: &str, before: &str, mask: &str) -> String {
         rest = &tail[digits..];
     }
     out + rest
+}
+
+/// `33 edits`: how many there are is a matter of when a flush in the background came.
+fn edits(line: &str) -> String {
+    let Some((before, after)) = line.split_once(" edits, ") else {
+        return line.to_owned();
+    };
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    format!("{before}N edits, {after}")
 }
 
 /// Under a random key too, and as long as a digest.
