@@ -103,6 +103,7 @@ pub struct Error(Box<Repr>);
 struct Repr {
     kind: ErrorKind,
     text: String,
+    row: Option<usize>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -112,6 +113,7 @@ impl Error {
         Error(Box::new(Repr {
             kind,
             text: text.into(),
+            row: None,
             source: None,
         }))
     }
@@ -122,6 +124,12 @@ impl Error {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same error, about a row of a batch.
+    pub(crate) fn of_row(mut self, row: usize) -> Self {
+        self.0.row = Some(row);
         self
     }
 
@@ -150,6 +158,12 @@ impl Error {
     /// What happened, in words a program can act on.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The first bad row of a batch that was [refused](ErrorKind::Rejected): its place in the batch,
+    /// from zero, by which whoever filled the batch finds where it came from.
+    pub fn row(&self) -> Option<usize> {
+        self.0.row
     }
 
     /// Whether the same call may succeed later without a change to the request. What has to happen

@@ -187,6 +187,6 @@ pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
 pub use write::{
-    Durability, LogStretch, OnBadRow, QuarantineEntries, Receipt, RowWriter, Ticket, WriteBatch,
-    WriteOptions,
+    Durability, LogStretch, OnBadRow, QuarantineEntries, Receipt, RowWriter, SetAside, Ticket,
+    WriteBatch, WriteOptions,
 };

@@ -81,20 +81,63 @@ impl fmt::Display for Type {
     }
 }
 
-/// What a misspelt type may have meant. A vector is not among them: it needs its dimension.
+/// What a misspelt type may have meant, those of key columns first. A vector is not among them: it
+/// needs its dimension.
 const NAMES: [&str; 11] = [
+    "string",
+    "bytes",
     "bool",
     "i32",
     "i64",
+    "timestamp",
     "f32",
     "f64",
-    "string",
-    "bytes",
-    "timestamp",
     "list<i64>",
     "list<f64>",
     "list<string>",
 ];
+
+const KEY_NAMES: &[&str] = NAMES.split_at(6).0;
+
+/// What other systems call our types.
+const FOREIGN: [(&str, &[&str]); 8] = [
+    ("string", &["str", "text", "varchar", "utf8"]),
+    ("bytes", &["binary", "blob", "bytea"]),
+    ("bool", &["boolean"]),
+    ("i32", &["int32"]),
+    ("i64", &["int64", "int", "integer", "long", "bigint"]),
+    ("timestamp", &["datetime", "date", "time", "timestamptz"]),
+    ("f32", &["float32"]),
+    ("f64", &["float64", "float", "double", "real", "number"]),
+];
+
+/// `; did you mean "…"?` of a type, or nothing.
+fn meant(text: &str, names: &'static [&'static str]) -> String {
+    let lower = text.to_ascii_lowercase();
+    let foreign = FOREIGN.iter().find(|(_, others)| others.contains(&&*lower));
+    match foreign.filter(|(name, _)| names.contains(name)) {
+        Some((name, _)) => format!("; did you mean {name:?}?"),
+        None => did_you_mean(&lower, names.iter().copied()),
+    }
+}
+
+impl Type {
+    /// The type of a key column.
+    ///
+    /// # Errors
+    /// `InvalidArgument` offers what a key column may be, and nothing else.
+    #[cfg(feature = "text")]
+    pub(crate) fn of_key(text: &str) -> Result<Type> {
+        match text.parse() {
+            Ok(ty) => Ok(ty),
+            Err(_) => Err(Error::invalid(format!(
+                "type {text:?} is none that a key column can have: {}{}",
+                KEY_NAMES.join(", "),
+                meant(text, KEY_NAMES)
+            ))),
+        }
+    }
+}
 
 impl FromStr for Type {
     type Err = Error;
@@ -123,7 +166,7 @@ impl FromStr for Type {
                         "type {text:?} is none of bool, i32, i64, f32, f64, string, bytes, \
                          timestamp, vector<f32,N> with N from 1 to {VECTOR_DIMENSIONS_MAX}, \
                          list<i64>, list<f64>, list<string>{}",
-                        did_you_mean(text, NAMES)
+                        meant(text, &NAMES)
                     ))
                 })?)
             }

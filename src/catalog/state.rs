@@ -205,7 +205,10 @@ impl Catalog {
                 let near = did_you_mean(namespace, spaces);
                 format!("; no view was ever applied in that namespace{near}")
             }
-            None => did_you_mean(name, here),
+            None => match did_you_mean(name, here.clone()) {
+                near if near.is_empty() => format!("; there are {}", named(here)),
+                near => near,
+            },
         };
         let place = match namespace {
             DEFAULT_NAMESPACE => String::new(),
@@ -225,5 +228,16 @@ impl Catalog {
             .values()
             .find(|state| state.id == id)
             .cloned()
+    }
+}
+
+/// `a, b and 3 more`: a store may have thousands of views, and a message is read by people.
+fn named<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    const SHOWN_MAX: usize = 8;
+    let shown: Vec<&str> = names.clone().take(SHOWN_MAX).collect();
+    let more = names.count() - shown.len();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -123,9 +123,11 @@ impl<'a> JsonEvent<'a> {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when it names none.
     pub fn view(&self) -> Result<&str> {
-        self.view
-            .as_deref()
-            .ok_or_else(|| Error::invalid("the event has no \"view\""))
+        self.view.as_deref().ok_or_else(|| {
+            Error::invalid(
+                "the event has no \"view\"; give it one, or say what it is read for (--view)",
+            )
+        })
     }
 
     /// The event, each value read by the type that the contract gives it.

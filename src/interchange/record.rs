@@ -300,6 +300,9 @@ impl RecordReader<'_> {
     }
 }
 
+/// What others write for null.
+const OFTEN_NULL: [&str; 8] = ["NA", "N/A", "null", "NULL", "None", "nil", "\\N", "-"];
+
 /// A record on its way to become an event.
 struct Row<'r> {
     reader: &'r RecordReader<'r>,
@@ -326,6 +329,13 @@ impl<'r> Row<'r> {
             return Value::Null;
         };
         Value::from_cell(cell, ty).unwrap_or_else(|error| {
+            let error = match self.reader.null {
+                None if OFTEN_NULL.contains(&cell) => Error::new(
+                    error.kind(),
+                    format!("{error}; if {cell:?} means null, say so (--null {cell})"),
+                ),
+                _ => error,
+            };
             self.fail(error.at(format_args!("{what} {name:?}")));
             Value::Null
         })
@@ -370,6 +380,20 @@ impl<'r> Row<'r> {
         })
     }
 
+    /// A null where none may be. A table cannot leave a cell out, so what helps is another contract,
+    /// or another text for null.
+    fn null_found(&self, name: &str, ty: Type) -> Error {
+        let next = match &self.reader.null {
+            None => {
+                "an empty cell means null; declare the feature nullable, or name the text that \
+                     means null (--null)"
+                    .to_owned()
+            }
+            Some(text) => format!("{text:?} means null; declare the feature nullable"),
+        };
+        Error::contract(format!("feature {name:?} expects {ty}, found null: {next}"))
+    }
+
     /// The features. A Delete says nothing about features, and a table cannot leave a cell out, so
     /// that null and empty cells of a Delete are no features.
     fn features(&mut self, op: Op) -> Vec<(String, Value)> {
@@ -380,6 +404,9 @@ impl<'r> Row<'r> {
             }
             let feature = &self.reader.contract.features()[place];
             let value = self.value("feature", feature.name(), at, feature.ty());
+            if value == Value::Null && !feature.definition().is_nullable() {
+                self.fail(self.null_found(feature.name(), feature.ty()));
+            }
             features.push((feature.name().to_owned(), value));
         }
         features

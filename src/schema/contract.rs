@@ -220,6 +220,12 @@ impl Contract {
         if accepted {
             return Ok(());
         }
+        if *value == Value::Null {
+            return Err(Error::contract(format!(
+                "feature {name:?} expects {}, found null; declare it nullable, or leave it out",
+                expected()
+            )));
+        }
         let found = match value {
             value if value.is_a(*ty) => "a float that is not finite".to_string(),
             value => value.describe(),

@@ -68,10 +68,12 @@ impl Contract {
             return Err(Error::new(
                 ErrorKind::Incompatible,
                 format!(
-                    "view {:?} cannot take this definition: {}. Adding nullable features is the \
-                     change that stored rows can follow; for anything else define a new view",
+                    "view {:?} cannot take this definition: {}. Adding nullable features at the end \
+                     is the change that stored rows can follow; for anything else define a new view, \
+                     such as {:?}, and write the rows to it",
                     self.name,
-                    differences.join("; ")
+                    differences.join("; "),
+                    successor(&self.name)
                 ),
             ));
         }
@@ -154,14 +156,22 @@ impl Contract {
                 ));
             }
         }
-        if self.time != next.time {
-            found.push(format!(
-                "time is {}, not {}",
-                self.time.describe(),
-                next.time.describe()
-            ));
+        let times = self.time.describe().into_iter().zip(next.time.describe());
+        for ((name, ours), (_, theirs)) in times {
+            if ours != theirs {
+                found.push(format!("{name} is {ours}, not {theirs}"));
+            }
         }
         found
+    }
+}
+
+/// The name of a view that comes after: `weather_v2`, `weather_v3`.
+fn successor(name: &str) -> String {
+    let numbered = name.rsplit_once("_v");
+    match numbered.and_then(|(stem, n)| Some((stem, n.parse::<u32>().ok()?))) {
+        Some((stem, n)) => format!("{stem}_v{}", n.saturating_add(1)),
+        None => format!("{}_v2", name.trim_end_matches('_')),
     }
 }
 
@@ -195,7 +205,7 @@ impl FeatureDefinition {
 
 impl TimePolicy {
     /// What a message says of it.
-    fn describe(&self) -> String {
+    fn describe(&self) -> [(&'static str, String); 4] {
         let ttl = self.ttl.map_or("none".into(), |ttl| ttl.to_string());
         let on_expiry = match self.on_expiry {
             OnExpiry::Expire => "expire",
@@ -209,7 +219,12 @@ impl TimePolicy {
             MaxSkew::Forever => "forever".into(),
             MaxSkew::Within(skew) => skew.to_string(),
         };
-        format!("(ttl {ttl}, on_expiry {on_expiry}, history {history}, max_skew {max_skew})")
+        [
+            ("ttl", ttl),
+            ("on_expiry", on_expiry.into()),
+            ("history", history),
+            ("max_skew", max_skew),
+        ]
     }
 }
 
@@ -301,7 +316,12 @@ mod tests {
             full().key("l", Type::I64),
             "the entity key is (k i64), not (k i64, l i64)",
         );
-        refused(full().ttl(Span::hours(1)), "time is");
+        refused(
+            full().ttl(Span::hours(1)),
+            "definition: ttl is none, not 1h. A",
+        );
+        refused(v(), "such as \"v_v2\"");
+        assert_eq!(successor("weather_v9"), "weather_v10");
         let swapped = ViewDefinition::builder("v").key("k", Type::I64);
         refused(
             swapped.feature("b", Type::String).feature("a", Type::F64),

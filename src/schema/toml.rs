@@ -6,6 +6,7 @@ use super::definition::{
 use crate::error::{Error, Result, did_you_mean};
 use crate::id::DEFAULT_NAMESPACE;
 use crate::time::Span;
+use crate::value::Type;
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -118,9 +119,7 @@ fn key(mut builder: ViewBuilder, file: &Table) -> Result<ViewBuilder> {
         .ok_or_else(|| Error::invalid("there is no [entity]: it names the key columns and their types, as in origin = \"string\""))?;
     for (name, ty) in table("[entity]", entity)? {
         let place = format!("key column {name:?}");
-        let ty = string(&place, ty)?
-            .parse()
-            .map_err(|e: Error| e.at(place))?;
+        let ty = Type::of_key(string(&place, ty)?).map_err(|e| e.at(place))?;
         builder = builder.key(name, ty);
     }
     Ok(builder)

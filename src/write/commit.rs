@@ -7,7 +7,7 @@ use super::forget::{self, Subject};
 use super::judge::{Bad, Candidate, judge};
 use super::owner::Owner;
 use super::quarantine::{Held, Quarantine};
-use super::receipt::{Durability, OnBadRow, Receipt, WriteOptions};
+use super::receipt::{Durability, OnBadRow, Receipt, SetAside, WriteOptions};
 use super::stripes::Stripes;
 use crate::catalog::{Catalog, ViewState};
 use crate::error::{Error, ErrorKind, Result};
@@ -172,7 +172,7 @@ impl Writer {
             Durability::Synced => Some((self.syncer.clone(), number)),
             Durability::Buffered => None,
         };
-        Ok(Ticket::new(receipt, pending))
+        Ok(Ticket::new(receipt, told(&bad), pending))
     }
 
     /// Loads the latest row of every entity of a batch. A row whose entity has the hash of another
@@ -505,6 +505,19 @@ fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> 
     Ok(floor.is_some_and(|floor| floor.op() != Some(row.op)))
 }
 
+/// The first bad rows, in the order of the batch.
+fn told(bad: &[Bad]) -> Vec<SetAside> {
+    let mut first: Vec<&Bad> = bad.iter().collect();
+    first.sort_unstable_by_key(|bad| bad.number);
+    first.truncate(SetAside::TOLD_MAX);
+    let told = first.iter().map(|bad| SetAside {
+        row: bad.number,
+        id: bad.entry.id,
+        reason: bad.entry.reason.clone(),
+    });
+    told.collect()
+}
+
 fn rejected(bad: &[Bad], rows: u64) -> Error {
     let first = bad
         .iter()
@@ -522,4 +535,5 @@ fn rejected(bad: &[Bad], rows: u64) -> Error {
             }
         ),
     )
+    .of_row(first.number)
 }

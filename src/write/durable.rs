@@ -10,7 +10,7 @@
 //! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await.
 
 use super::owner::Owner;
-use super::receipt::Receipt;
+use super::receipt::{Receipt, SetAside};
 use crate::error::{Error, ErrorKind, Result};
 use parking_lot::{Condvar, Mutex};
 use std::future::Future;
@@ -195,16 +195,52 @@ impl State {
 #[must_use = "a submitted write is acknowledged by its ticket"]
 pub struct Ticket {
     receipt: Receipt,
+    set_aside: Vec<SetAside>,
     /// None for a buffered write, which asks for nothing more.
     pending: Option<(Arc<Syncer>, u64)>,
 }
 
 impl Ticket {
-    pub(super) fn new(receipt: Receipt, pending: Option<(Arc<Syncer>, u64)>) -> Self {
+    pub(super) fn new(
+        receipt: Receipt,
+        set_aside: Vec<SetAside>,
+        pending: Option<(Arc<Syncer>, u64)>,
+    ) -> Self {
         if let Some((syncer, number)) = &pending {
             syncer.want(*number);
         }
-        Ticket { receipt, pending }
+        Ticket {
+            receipt,
+            set_aside,
+            pending,
+        }
+    }
+
+    /// The first rows that were set aside, at most [`SetAside::TOLD_MAX`], in the order of the batch:
+    /// for whoever filled it and knows where each row came from.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// # store.apply(ViewDefinition::builder("weather").key("origin", Type::String).feature("temp", Type::F64).build()?)?;
+    /// # let weather = store.view("weather")?;
+    /// # let newark = weather.entity(["EWR"])?;
+    /// let mut batch = WriteBatch::new();
+    /// batch.put(&weather, &newark, Timestamp::from_secs(0)).set_value("temp", 39.02).finish()?;
+    /// let far = store.now().saturating_add(Span::days(1));
+    /// batch.put(&weather, &newark, far).set_value("temp", 41.0).finish()?;
+    /// let ticket = store.submit(batch, WriteOptions::synced().quarantine())?;
+    /// let told = &ticket.set_aside()[0];
+    /// assert_eq!(told.row, 1);
+    /// assert!(told.reason.contains("max_skew"));
+    /// assert_eq!(store.quarantined(&told.id)?.reason, told.reason);
+    /// assert_eq!(ticket.wait()?.quarantined, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_aside(&self) -> &[SetAside] {
+        &self.set_aside
     }
 
     /// Blocks until the write is as durable as was asked.
@@ -312,7 +348,11 @@ mod tests {
         let syncs = AtomicU64::new(0);
         std::thread::scope(|scope| {
             let number = syncer.committed();
-            let ticket = Ticket::new(Receipt::default(), Some((syncer.clone(), number)));
+            let ticket = Ticket::new(
+                Receipt::default(),
+                Vec::new(),
+                Some((syncer.clone(), number)),
+            );
             scope.spawn(|| {
                 syncer.run(|| {
                     syncs.fetch_add(1, Ordering::SeqCst);

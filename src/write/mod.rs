@@ -25,6 +25,6 @@ pub(crate) use forget::entries_about;
 pub(crate) use owner::Owner;
 pub use quarantine::QuarantineEntries;
 pub(crate) use quarantine::{Held, Quarantine, find as find_quarantined};
-pub use receipt::{Durability, OnBadRow, Receipt, WriteOptions};
+pub use receipt::{Durability, OnBadRow, Receipt, SetAside, WriteOptions};
 pub use stretch::LogStretch;
 pub(crate) use stripes::Stripes;

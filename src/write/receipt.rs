@@ -1,5 +1,6 @@
 //! What a caller chooses of a write, and what it learns.
 
+use crate::format::quarantine::QuarantineId;
 use crate::time::Timestamp;
 use std::fmt;
 use std::ops::AddAssign;
@@ -69,6 +70,23 @@ impl WriteOptions {
         self.log_append_time = Some(t);
         self
     }
+}
+
+/// A row of a batch that was set aside, as [`Ticket::set_aside`](crate::Ticket::set_aside) tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetAside {
+    /// Its place in the batch, from zero.
+    pub row: usize,
+    /// Its entry in the quarantine.
+    pub id: QuarantineId,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl SetAside {
+    /// How many rows of one batch are told; the quarantine has them all.
+    pub const TOLD_MAX: usize = 16;
 }
 
 /// What became of the rows of a write.

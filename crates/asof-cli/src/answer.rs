@@ -38,7 +38,7 @@ impl Answered<'_> {
         }
         out.push('}');
         if let Some(explained) = self.explained {
-            explained::write_json(out, explained);
+            explained::write_json(out, explained, self.features);
         }
         out.push('}');
         Ok(())
@@ -83,7 +83,7 @@ impl Answered<'_> {
         }
         out.push_str(&table.render());
         if let Some(explained) = self.explained {
-            explained::render(&mut out, explained);
+            explained::render(&mut out, explained, self.features);
         }
         Ok(out)
     }

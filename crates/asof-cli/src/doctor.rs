@@ -3,7 +3,7 @@
 use crate::args::DoctorArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Format;
-use crate::session::Session;
+use crate::session::{Session, note};
 use asof::{Examination, Finding, Health, Loss, write_json_string};
 use std::fmt::Write;
 
@@ -30,20 +30,22 @@ pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<Exit, Failure>
             format!("{damage}. No loss of log would mend that. Restore a copy of the store"),
         ));
     }
-    if !args.yes {
-        return Err(Failure::new(
-            Exit::Damaged,
-            format!("{damage}\nnothing was changed; --accept-loss --yes would give up {loss}"),
+    if !args.consent.yes {
+        note(format_args!(
+            "{} {loss}",
+            args.consent.says("gave up", "give up")
         ));
+        return Ok(args.consent.end());
     }
     // No more than what was just shown.
     let options = session.options().accept_loss(Loss::UpTo(loss.records()));
     options.open(path)?.close()?;
-    eprintln!(
-        "note: the store opens again, without {loss}. What was cut off lies in lost.N beside the \
-         database. Ingest again from before the loss: writing again is always safe"
-    );
-    Ok(Exit::Ok)
+    note(format_args!(
+        "{} {loss}; the store opens again. What was cut off lies in lost.N beside the database. \
+         Ingest again from before the loss: writing again is always safe",
+        args.consent.says("gave up", "give up")
+    ));
+    Ok(args.consent.end())
 }
 
 fn choices(found: &Examination) -> String {

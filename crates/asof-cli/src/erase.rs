@@ -1,6 +1,6 @@
 //! `erase`: forgets an entity for good, and the record of who was forgotten when.
 
-use crate::args::EraseArgs;
+use crate::args::{Consent, EraseArgs};
 use crate::exit::{Exit, Failure};
 use crate::key;
 use crate::output::{Format, Table};
@@ -20,20 +20,19 @@ pub(crate) fn run(session: &Session, args: &EraseArgs) -> Result<Exit, Failure> 
         recorded_at: args.recorded_at,
         reclaim: !args.no_reclaim,
     };
-    let erased = match args.yes {
+    let consent = args.consent;
+    let erased = match consent.yes {
         true => store.erase(&view, &entity, options)?,
         false => store.check_erase(&view, &entity, options)?,
     };
     let values = entity.to_values();
     let text = match session.format() {
-        Format::Table => render(&view, &values, &erased, args.yes),
-        Format::Json | Format::Ndjson => object(&view, &values, &erased, args.yes),
+        Format::Table => render(&view, &values, &erased, consent),
+        Format::Json | Format::Ndjson => object(&view, &values, &erased, consent),
     };
     session.stdout().raw(text.as_bytes())?;
-    if !args.yes {
-        return Err(Failure::usage(
-            "nothing was erased: this cannot be undone; say --yes to do it",
-        ));
+    if !consent.yes {
+        return Ok(consent.end());
     }
     // Closing tells of a failure that a drop would keep to itself.
     store.close()?;
@@ -50,25 +49,25 @@ pub(crate) fn run(session: &Session, args: &EraseArgs) -> Result<Exit, Failure> 
         }
         (true, true) => {}
     }
-    Ok(Exit::Ok)
+    Ok(consent.end())
 }
 
-fn render(view: &View, entity: &[Value], erased: &Erased, is_done: bool) -> String {
+fn render(view: &View, entity: &[Value], erased: &Erased, consent: Consent) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(out, "{name:15} {value}");
     };
     let name = full_name(view);
-    let title = if is_done { "erased" } else { "would erase" };
+    let title = consent.says("erased", "erase");
     let described = key::describe(view.contract(), entity);
-    line(title, &format_args!("{name} {described}"));
+    line(&title, &format_args!("{name} {described}"));
     line("recorded up to", &erased.recorded_at);
     if let Some(floor) = erased.floor {
         line("or true up to", &floor);
     }
     line("versions", &erased.versions);
     line("quarantined", &erased.quarantined);
-    if is_done {
+    if consent.yes {
         let reclaimed = if erased.reclaimed {
             "reclaimed"
         } else {
@@ -79,15 +78,16 @@ fn render(view: &View, entity: &[Value], erased: &Erased, is_done: bool) -> Stri
     out
 }
 
-fn object(view: &View, entity: &[Value], erased: &Erased, is_done: bool) -> String {
+fn object(view: &View, entity: &[Value], erased: &Erased, consent: Consent) -> String {
     let mut out = String::from("{");
     push_namespace(&mut out, view.namespace());
     let _ = write!(out, "\"view\":\"{}\",\"entity\":", view.name());
     key::push_json(&mut out, view.contract(), entity);
     let _ = writeln!(
         out,
-        ",\"erased\":{is_done},\"recorded_at\":{},\"floor\":{},\"was_known\":{},\"versions\":{},\
+        ",\"done\":{},\"recorded_at\":{},\"floor\":{},\"was_known\":{},\"versions\":{},\
          \"quarantined\":{},\"reclaimed\":{}}}",
+        consent.yes,
         time(erased.recorded_at),
         floor(erased.floor),
         erased.was_known,

@@ -1,14 +1,14 @@
 //! Why an answer is what it is, as `get --explain` prints it.
 
 use crate::output::Table;
-use asof::{ExplainedVersion, Explanation, TimeText};
+use asof::{ExplainedFeature, ExplainedVersion, Explanation, Feature, TimeText};
 use std::fmt::Write;
 
 /// Appends `,"because":{…},"versions":[…]` to an answer. A `by` is the place of a version in
 /// `versions`, counted from zero.
-pub(crate) fn write_json(out: &mut String, explained: &Explanation) {
+pub(crate) fn write_json(out: &mut String, explained: &Explanation, asked: &[&Feature]) {
     out.push_str(",\"because\":{");
-    for (at, feature) in explained.features.iter().enumerate() {
+    for (at, feature) in asked_for(explained, asked).enumerate() {
         let comma = if at > 0 { "," } else { "" };
         let _ = write!(
             out,
@@ -33,6 +33,15 @@ pub(crate) fn write_json(out: &mut String, explained: &Explanation) {
         "],\"more_in_the_future\":{},\"more_hidden\":{}",
         explained.more_in_the_future, explained.more_hidden
     );
+}
+
+/// The reasons of the features that were asked for, in the order in which they were.
+fn asked_for<'a>(
+    explained: &'a Explanation,
+    asked: &'a [&Feature],
+) -> impl Iterator<Item = &'a ExplainedFeature> {
+    let named = |feature: &&Feature| explained.features.iter().find(|f| f.name == feature.name());
+    asked.iter().filter_map(named)
 }
 
 fn write_version(out: &mut String, version: &ExplainedVersion) {
@@ -73,11 +82,14 @@ fn push_by(out: &mut String, by: Option<usize>) {
     }
 }
 
+/// As much of a digest as tells two versions of an entity apart.
+const DIGEST_CHARS: usize = 8;
+
 /// Appends two tables: every feature with its reason, every version with its rule. Versions are
 /// numbered, newest first, so that one line can point to another.
-pub(crate) fn render(out: &mut String, explained: &Explanation) {
+pub(crate) fn render(out: &mut String, explained: &Explanation, asked: &[&Feature]) {
     let mut table = Table::new(["feature", "because", "by"]);
-    for feature in &explained.features {
+    for feature in asked_for(explained, asked) {
         let by = feature.by.map(number).unwrap_or_default();
         table.push([&feature.name, &feature.because.to_string(), &by]);
     }
@@ -93,7 +105,12 @@ pub(crate) fn render(out: &mut String, explained: &Explanation) {
             version.event_time.to_string(),
             version.recorded_at.to_string(),
             version.op.to_string(),
-            version.digest.to_string(),
+            version
+                .digest
+                .to_string()
+                .chars()
+                .take(DIGEST_CHARS)
+                .collect(),
             rule(version),
         ]);
     }

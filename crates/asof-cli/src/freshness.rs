@@ -140,45 +140,47 @@ fn lag_us(complete_through: Timestamp, now: Timestamp) -> i64 {
 }
 
 fn lag(complete_through: Option<Timestamp>, now: Timestamp) -> String {
-    complete_through.map_or(String::new(), |t| in_words(lag_us(t, now)))
+    complete_through.map_or(String::new(), |t| for_people(lag_us(t, now)))
 }
 
-/// A lag for people: its two largest units from the second up, as in `23h10m`. The exact one is in the
-/// JSON.
-fn in_words(micros: i64) -> String {
-    const UNITS: [(&str, i64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let seconds = micros / 1_000_000;
-    let Some(first) = UNITS.iter().position(|(_, unit)| seconds >= *unit) else {
-        return Span::micros(micros).to_string();
+/// `3h`, `2d 4h`, `12m 30s`: two units are as much as anybody reads; JSON has it exactly.
+fn for_people(lag_us: i64) -> String {
+    const UNITS: [(&str, i64); 4] = [
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+    ];
+    let Some(first) = UNITS.iter().position(|(_, us)| lag_us >= *us) else {
+        return Span::micros(lag_us).to_string();
     };
-    let (name, unit) = UNITS[first];
-    let rest = UNITS
-        .get(first + 1)
-        .map(|(name, next)| (name, seconds % unit / next));
-    match rest.filter(|(_, count)| *count > 0) {
-        Some((second, count)) => format!("{}{name}{count}{second}", seconds / unit),
-        None => format!("{}{name}", seconds / unit),
+    let (unit, us) = UNITS[first];
+    let mut out = format!("{}{unit}", lag_us / us);
+    if let Some((smaller, us_smaller)) = UNITS.get(first + 1) {
+        let rest = lag_us % us / us_smaller;
+        if rest > 0 {
+            let _ = write!(out, " {rest}{smaller}");
+        }
     }
+    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::for_people;
 
     #[test]
     fn a_lag_is_told_in_its_two_largest_units() {
-        for (micros, words) in [
-            (83_405_452_142, "23h10m"),
-            (10_800_000_000, "3h"),
-            (10_800_999_999, "3h"),
-            (90_061_000_000, "1d1h"),
-            (86_459_000_000, "1d"),
-            (61_500_000, "1m1s"),
-            (59_999_999, "59s"),
-            (250_000, "250ms"),
+        for (us, told) in [
             (0, "0s"),
+            (999, "999us"),
+            (1_500_000, "1s"),
+            (10_800_000_000, "3h"),
+            (754_500_000, "12m 34s"),
+            (438_549_841_541_224, "5075d 19h"),
+            (i64::MAX, "106751991d 4h"),
         ] {
-            assert_eq!(in_words(micros), words, "{micros}");
+            assert_eq!(for_people(us), told, "{us}");
         }
     }
 }

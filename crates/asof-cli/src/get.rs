@@ -5,9 +5,11 @@ use crate::args::GetArgs;
 use crate::exit::{Exit, Failure};
 use crate::key;
 use crate::output::Format;
-use crate::session::Session;
+use crate::session::{Session, note};
 use crate::source::{Lines, RowFormat, Source};
-use asof::{Entity, Feature, Question, Read, Snapshot, Value, Verdict, View};
+use asof::{
+    Entity, Feature, HistoryRange, Question, Read, Snapshot, Timestamp, Value, Verdict, View,
+};
 use std::path::Path;
 
 /// Prints the answers. An entity that was never seen is answered too, and told by the exit code.
@@ -31,6 +33,7 @@ pub(crate) fn run(session: &Session, args: &GetArgs) -> Result<Exit, Failure> {
         snapshot: &snapshot,
         view: &view,
         question,
+        known_at: args.known_at,
         features,
         explain: args.explain,
     };
@@ -44,6 +47,7 @@ struct Ask<'a> {
     snapshot: &'a Snapshot<'a>,
     view: &'a View,
     question: Question,
+    known_at: Option<Timestamp>,
     features: Vec<&'a Feature>,
     explain: bool,
 }
@@ -93,7 +97,40 @@ impl Ask<'_> {
                 object
             }
         };
+        if row.verdict() == Verdict::Never {
+            self.tell_first_known(entity, row.as_of())?;
+        }
         Ok((text, row.verdict()))
+    }
+
+    /// Never seen is one thing; asked about too early a time is another, and is told.
+    fn tell_first_known(&self, entity: &Entity, as_of: Timestamp) -> Result<(), Failure> {
+        let known_at = self.known_at;
+        let range = |known_at| HistoryRange {
+            known_at,
+            limit: Some(1),
+            ..HistoryRange::default()
+        };
+        let first = |known_at| -> Result<_, Failure> {
+            let mut versions = self.snapshot.history(self.view, entity, range(known_at))?;
+            Ok(versions.next().transpose()?)
+        };
+        let described = key::describe(self.view.contract(), &entity.to_values());
+        if let Some(version) = first(known_at)?.filter(|v| v.event_time() > as_of) {
+            note(format_args!(
+                "{described} is first known from {} on, which lies after {as_of}",
+                version.event_time()
+            ));
+        } else if known_at.is_some()
+            && let Some(version) = first(None)?
+        {
+            note(format_args!(
+                "{described} is first known from {} on, and that was recorded at {} only",
+                version.event_time(),
+                version.recorded_at()
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `source`: the logs that rows come from, and how far each has been taken in.
 
-use crate::args::{LogName, SourceDeclareArgs, SourceMoveArgs};
+use crate::args::{Consent, LogName, SourceDeclareArgs, SourceMoveArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
 use crate::session::Session;
@@ -101,22 +101,20 @@ pub(crate) fn declare(session: &Session, args: &SourceDeclareArgs) -> Result<Exi
         .filter(|partition| partition.is_declared && !args.partitions.contains(&partition.name))
         .map(|partition| partition.name.as_str())
         .collect();
+    // What is only added to holds readers back until it reports; what is left out lets them go on.
+    let consent = args.consent.or_if(retired.is_empty());
     let mut what = format!(
-        "source {:?} has the partitions {}",
+        "{} of source {}: {}",
+        consent.says("declared the partitions", "declare the partitions"),
         args.source,
         args.partitions.join(", ")
     );
     if !retired.is_empty() {
-        let _ = write!(what, "; {} no longer waited for", retired.join(", "));
+        let _ = write!(what, "; no longer waited for: {}", retired.join(", "));
     }
-    // What is only added to holds readers back until it reports; what is left out lets them go on.
-    act(
-        session,
-        store,
-        args.yes || retired.is_empty(),
-        &what,
-        |store| store.declare_source(&args.source, args.partitions.iter().cloned()),
-    )
+    act(session, store, consent, &what, |store| {
+        store.declare_source(&args.source, args.partitions.iter().cloned())
+    })
 }
 
 /// Moves a position back.
@@ -125,16 +123,17 @@ pub(crate) fn rewind(session: &Session, args: &SourceMoveArgs) -> Result<Exit, F
     let LogName { source, partition } = &args.log;
     let from = store.position(source, partition);
     let what = format!(
-        "partition {partition:?} of source {source:?} goes back from {from} to {}: {} records will be \
-         read again, which changes no row; what it claimed with them counts no longer",
+        "{} {source}/{partition} from {from} to {}: {} read again, which changes no row; \
+         what was claimed with them counts no longer",
+        args.consent.says("rewound", "rewind"),
         args.offset,
-        from.saturating_sub(args.offset)
+        records(from.saturating_sub(args.offset))
     );
     // What the engine would refuse is refused before it is promised.
     if args.offset > from || !is_known(&store, &args.log) {
         store.rewind(source, partition, args.offset)?;
     }
-    act(session, store, args.yes, &what, |store| {
+    act(session, store, args.consent, &what, |store| {
         store.rewind(source, partition, args.offset)
     })
 }
@@ -146,20 +145,27 @@ pub(crate) fn skip(session: &Session, args: &SourceMoveArgs) -> Result<Exit, Fai
     let from = store.position(source, partition);
     let new = match is_known(&store, &args.log) {
         true => "",
-        false => ", of which nothing has been taken in yet,",
+        false => ", of which nothing was taken in yet,",
     };
     let what = format!(
-        "partition {partition:?} of source {source:?}{new} goes on from {from} to {}: {} records are \
-         given up unread",
+        "{} {source}/{partition}{new} from {from} to {}: {} given up unread",
+        args.consent.says("moved", "move"),
         args.offset,
-        args.offset.saturating_sub(from)
+        records(args.offset.saturating_sub(from))
     );
     if args.offset < from {
         store.skip(source, partition, args.offset)?;
     }
-    act(session, store, args.yes, &what, |store| {
+    act(session, store, args.consent, &what, |store| {
         store.skip(source, partition, args.offset)
     })
+}
+
+fn records(count: u64) -> String {
+    match count {
+        1 => "1 record is".into(),
+        count => format!("{count} records are"),
+    }
 }
 
 fn is_known(store: &Store, log: &LogName) -> bool {
@@ -175,28 +181,22 @@ fn is_known(store: &Store, log: &LogName) -> bool {
 fn act(
     session: &Session,
     store: Store,
-    yes: bool,
+    consent: Consent,
     what: &str,
     act: impl FnOnce(&Store) -> asof::Result<()>,
 ) -> Result<Exit, Failure> {
-    if yes {
+    if consent.yes {
         act(&store)?;
         store.close()?;
     }
     let mut said = String::new();
     if session.format() == Format::Table {
-        said = match yes {
-            true => format!("done: {what}"),
-            false => format!("would be done with --yes: {what}"),
-        };
+        said.push_str(what);
     } else {
-        let _ = write!(said, "{{\"done\":{yes},\"says\":");
+        let _ = write!(said, "{{\"done\":{},\"says\":", consent.yes);
         write_json_string(&mut said, what);
         said.push('}');
     }
     session.stdout().line(&said)?;
-    match yes {
-        true => Ok(Exit::Ok),
-        false => Err(Failure::usage("nothing was changed; say --yes to do it")),
-    }
+    Ok(consent.end())
 }

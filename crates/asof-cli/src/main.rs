@@ -3,6 +3,7 @@
 
 mod answer;
 mod args;
+mod confirm;
 mod demo;
 mod digest;
 mod doctor;
@@ -27,6 +28,7 @@ mod source;
 mod stats;
 mod verify;
 mod view;
+mod width;
 
 use args::{Args, Command, QuarantineCommand, SourceCommand, ViewCommand};
 use clap::{CommandFactory, Parser};

@@ -1,6 +1,7 @@
 //! What goes to stdout: a table for people, JSON for programs.
 
 use crate::exit::Failure;
+use crate::width::columns;
 use clap::ValueEnum;
 use std::io::{BufWriter, Stdout, Write};
 
@@ -85,6 +86,8 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// Columns whose cells end in line.
     numbers: Vec<usize>,
+    /// Rows, and what stands under them.
+    below: Vec<(usize, String)>,
 }
 
 impl Table {
@@ -92,6 +95,7 @@ impl Table {
         Table {
             rows: vec![header.into_iter().map(Into::into).collect()],
             numbers: Vec::new(),
+            below: Vec::new(),
         }
     }
 
@@ -106,22 +110,27 @@ impl Table {
             .push(row.into_iter().map(|cell| visible(cell.as_ref())).collect());
     }
 
+    /// A line of its own under the row that was pushed last, for a text that no column could hold.
+    pub(crate) fn below(&mut self, text: &str) {
+        self.below.push((self.rows.len() - 1, visible(text)));
+    }
+
     /// The lines, each with a line break, none with spaces at its end.
     pub(crate) fn render(&self) -> String {
-        let columns = self.rows[0].len();
+        let header = self.rows[0].len();
         let width = |column| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            let widths = cells.map(|cell: &String| cell.chars().count());
+            let widths = cells.map(|cell: &String| columns(cell));
             let widths = widths.filter(|width| *width <= COLUMN_CHARS_MAX);
             widths.max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let widths: Vec<usize> = (0..header).map(width).collect();
         let mut out = String::new();
-        for row in &self.rows {
+        for (at, row) in self.rows.iter().enumerate() {
             let start = out.len();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 // By hand: a format width ends at 65,535.
-                let spaces = width.saturating_sub(cell.chars().count());
+                let spaces = width.saturating_sub(columns(cell));
                 let (before, after) = match self.numbers.contains(&column) {
                     true => (spaces, 2),
                     false => (0, spaces + 2),
@@ -132,6 +141,11 @@ impl Table {
             }
             out.truncate(start + out[start..].trim_end_matches(' ').len());
             out.push('\n');
+            for (_, below) in self.below.iter().filter(|(row, _)| *row == at) {
+                out.push_str("    ");
+                out.push_str(below);
+                out.push('\n');
+            }
         }
         out
     }
@@ -161,10 +175,12 @@ mod tests {
         let mut table = Table::new(["feature", "value"]);
         table.push(["temp", "39.02"]);
         table.push(["é", "a\u{1b}[2J\nb"]);
+        table.push(["東京", "x"]);
+        table.below("\u{7}under");
         table.push(["x", ""]);
         assert_eq!(
             table.render(),
-            "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\nx\n"
+            "feature  value\ntemp     39.02\né        a\\u{1b}[2J\\nb\n東京     x\n    \\u{7}under\nx\n"
         );
     }
     #[test]

@@ -136,8 +136,13 @@ pub(crate) fn push_namespace(out: &mut String, namespace: &str) {
 
 /// A view as one word for people: `weather`, `prod/weather`.
 pub(crate) fn full_name(view: &View) -> String {
-    match view.namespace() {
-        DEFAULT_NAMESPACE => view.name().to_owned(),
-        namespace => format!("{namespace}/{}", view.name()),
+    named(view.namespace(), view.name())
+}
+
+/// The same, of what may be no view any more.
+pub(crate) fn named(namespace: &str, view: &str) -> String {
+    match namespace {
+        DEFAULT_NAMESPACE => view.to_owned(),
+        namespace => format!("{namespace}/{view}"),
     }
 }

@@ -5,7 +5,7 @@ use crate::progress::Bar;
 use clap::ValueEnum;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 /// A longer line is no line of events.
@@ -44,6 +44,21 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Opens a file that is to be read. What is no file is told before anything is done.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    let here = |text: &str| Failure::failed(text).at(path.display());
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => here("there is no such file"),
+        _ => Failure::from(error).at(path.display()),
+    })?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(here(
+            "this is a directory; name the files in it, one by one or as DIR/*",
+        )),
+        _ => Ok(file),
+    }
+}
+
 /// A stream of bytes with a name, unpacked.
 pub(crate) struct Source {
     name: String,
@@ -59,7 +74,7 @@ impl Source {
             return Source::unpack("stdin".into(), Box::new(std::io::stdin()), Bar::hidden());
         }
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| Failure::from(error).at(&name))?;
+        let file = open(path)?;
         let len = file.metadata().map_or(0, |metadata| metadata.len());
         let bar = Bar::bytes(&name, len);
         let file = bar.wrap(file);

@@ -4,7 +4,7 @@ use crate::args::StatsArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
 use crate::progress::Bar;
-use crate::session::Session;
+use crate::session::{Session, named};
 use asof::{
     FamilyStats, SourceStatus, Stats, TimeText, Timestamp, ViewCensus, ViewStats, write_json_string,
 };
@@ -220,7 +220,7 @@ fn render(stats: &Stats, views: &[(&ViewStats, Option<&ViewCensus>)]) -> String 
         "files",
         "on disk",
         "in memory",
-        "keys (est.)",
+        "~keys",
         "level 0",
         "immutable",
         "pending",
@@ -305,7 +305,6 @@ fn sources_table(sources: &[SourceStatus]) -> String {
 
 fn views_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
     let mut table = Table::new([
-        "namespace",
         "view",
         "schema",
         "newest event time",
@@ -313,14 +312,17 @@ fn views_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
         "horizon",
         "fences",
     ])
-    .numbers([2, 6]);
+    .numbers([1, 5]);
     for (view, counted) in views {
         let newest = counted.map_or(view.newest_event_time, |counted| counted.newest_event_time);
         table.push([
-            &view.namespace,
-            &view.name,
+            &named(&view.namespace, &view.name),
             &view.schema_version.to_string(),
-            &or_none(newest),
+            // Counted as rows are written where a view keeps a window, and else only by reading them.
+            &match (newest, counted) {
+                (None, None) => "not counted".into(),
+                (newest, _) => or_none(newest),
+            },
             &or_none(view.floor),
             &or_none(view.horizon),
             &view.fences.to_string(),
@@ -331,7 +333,6 @@ fn views_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
 
 fn census_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
     let mut table = Table::new([
-        "namespace",
         "view",
         "entities",
         "versions",
@@ -343,13 +344,12 @@ fn census_table(views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
         "history",
         "latest",
     ])
-    .numbers(2..11);
+    .numbers(1..10);
     for (_, counted) in views {
         let Some(counted) = counted else { continue };
         let spread = counted.versions_per_entity;
         table.push([
-            &counted.namespace,
-            &counted.name,
+            &named(&counted.namespace, &counted.name),
             &counted.entities.to_string(),
             &counted.versions.to_string(),
             &counted.versions_reclaimable.to_string(),

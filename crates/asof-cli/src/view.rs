@@ -5,8 +5,10 @@ use crate::dump::view_line;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
 use crate::session::{Session, full_name};
+use crate::source::open;
 use asof::{Change, MaxSkew, OnExpiry, Read, Retention, View, ViewDefinition};
 use std::fmt::Write;
+use std::io::Read as _;
 use std::path::Path;
 
 /// Defines the views of all files, or of none: every file is read and judged before the first is
@@ -41,8 +43,9 @@ pub(crate) fn apply(session: &Session, args: &ViewApplyArgs) -> Result<Exit, Fai
 }
 
 fn read_definition(file: &Path) -> Result<ViewDefinition, Failure> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| Failure::from(error).at(file.display()))?;
+    let mut text = String::new();
+    let read = open(file)?.read_to_string(&mut text);
+    read.map_err(|error| Failure::from(error).at(file.display()))?;
     ViewDefinition::from_toml(&text).map_err(|error| Failure::from(error).at(file.display()))
 }
 

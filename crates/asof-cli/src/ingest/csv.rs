@@ -1,13 +1,31 @@
 //! Rows of one view as CSV.
 
 use super::records::{Next, Records};
-use super::writer::Writer;
+use super::writer::{Place, Writer};
 use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::Source;
 use asof::{Raw, RecordOptions, RecordReader, Store};
 use std::path::Path;
+use std::sync::Arc;
+
+/// The columns that a file has.
+pub(super) fn columns(file: &Path) -> Result<Vec<String>, Failure> {
+    let source = Source::open(file)?;
+    let header = header(&mut Records::new(source));
+    let header = header.map_err(|failure| failure.at(file.display()))?;
+    Ok(header.iter().map(str::to_owned).collect())
+}
+
+fn header(records: &mut Records) -> Result<csv::StringRecord, Failure> {
+    let mut record = csv::ByteRecord::new();
+    if let Some(Next::Broken(..)) = records.next(&mut record)? {
+        return Err(Failure::usage("a quote in the header is not closed"));
+    }
+    csv::StringRecord::from_byte_record(record)
+        .map_err(|_| Failure::usage("the header is not UTF-8"))
+}
 
 /// Writes every record of a file.
 pub(crate) fn read(
@@ -21,13 +39,10 @@ pub(crate) fn read(
     let source = Source::open(file)?;
     let name = source.name().to_owned();
     let here = |failure: Failure| failure.at(&name);
+    let file_name: Arc<str> = name.as_str().into();
     let mut records = Records::new(source);
+    let header = header(&mut records).map_err(here)?;
     let mut record = csv::ByteRecord::new();
-    if let Some(Next::Broken(..)) = records.next(&mut record).map_err(here)? {
-        return Err(here(Failure::usage("a quote in the header is not closed")));
-    }
-    let header = csv::StringRecord::from_byte_record(record.clone())
-        .map_err(|_| here(Failure::usage("the header is not UTF-8")))?;
     let options = RecordOptions {
         event_time: args.event_time.clone().unwrap_or_default(),
         recorded_at: args.recorded_at.clone(),
@@ -74,7 +89,8 @@ pub(crate) fn read(
                 (line, columns.read_raw(&raw.bytes))
             }
         };
-        let place = format_args!("{name}:{line}");
+        let file = file_name.clone();
+        let place = Place { file, line };
         match event {
             Ok(event) => writer.push(event, raw.clone(), place)?,
             Err(error) => writer.push_bad(error, raw.clone(), place)?,

@@ -1,6 +1,6 @@
 //! Events as JSON lines, dumps included.
 
-use super::writer::Writer;
+use super::writer::{Place, Writer};
 use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
@@ -8,6 +8,7 @@ use crate::source::{Lines, Source};
 use asof::{Change, Event, Form, JsonEvent, JsonLine, Raw, Store, View, ViewLine};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Writes every line of a file.
 pub(crate) fn read(
@@ -18,7 +19,7 @@ pub(crate) fn read(
     writer: &mut Writer<'_>,
 ) -> Result<(), Failure> {
     let source = Source::open(file)?;
-    let name = source.name().to_owned();
+    let name: Arc<str> = source.name().into();
     let mut lines = Lines::new(source);
     let mut views = Views {
         store,
@@ -27,7 +28,8 @@ pub(crate) fn read(
         found: HashMap::new(),
     };
     while let Some((number, line)) = lines.next_line()? {
-        let place = format_args!("{name}:{number}");
+        let file = name.clone();
+        let place = Place { file, line: number };
         let is_new = writer.next_record();
         match JsonLine::parse(line) {
             // A view is put in place again: the lines below it are read by what it says.

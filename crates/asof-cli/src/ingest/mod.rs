@@ -9,7 +9,7 @@ mod writer;
 
 use crate::args::IngestArgs;
 use crate::exit::{Exit, Failure};
-use crate::session::Session;
+use crate::session::{Session, full_name};
 use crate::source::RowFormat;
 use asof::Store;
 use std::path::Path;
@@ -21,6 +21,9 @@ pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure>
     let formats: Vec<RowFormat> = formats.collect::<Result<_, _>>()?;
     check(args, &formats)?;
     let store = session.open()?;
+    if formats.contains(&RowFormat::Csv) && args.view.is_none() {
+        return Err(no_view(session, &store)?);
+    }
     let mut writer = Writer::new(&store, args);
     let read = read_files(session, &store, args, &formats, &mut writer);
     let receipt = match read.and_then(|()| writer.end()) {
@@ -35,7 +38,7 @@ pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure>
 fn format(args: &IngestArgs, file: &Path) -> Result<RowFormat, Failure> {
     if file.as_os_str() != "-" {
         // A name that is wrong is told before the first row is written.
-        std::fs::File::open(file).map_err(|error| Failure::from(error).at(file.display()))?;
+        crate::source::open(file)?;
     }
     args.format.or_else(|| RowFormat::of(file)).ok_or_else(|| {
         Failure::usage(format!(
@@ -46,14 +49,11 @@ fn format(args: &IngestArgs, file: &Path) -> Result<RowFormat, Failure> {
 }
 
 fn check(args: &IngestArgs, formats: &[RowFormat]) -> Result<(), Failure> {
-    let needed = [
-        ("--view VIEW", args.view.is_none()),
-        ("--event-time COL", args.event_time.is_none()),
-    ];
-    if formats.contains(&RowFormat::Csv) {
-        return match needed.iter().find(|(_, missing)| *missing) {
-            Some((option, _)) => Err(Failure::usage(format!("a CSV file needs {option}"))),
-            None => Ok(()),
+    let mut files = args.files.iter().zip(formats);
+    if let Some((file, _)) = files.find(|(_, format)| **format == RowFormat::Csv) {
+        return match args.event_time.is_none() && args.view.is_some() {
+            true => Err(no_event_time(file)?),
+            false => Ok(()),
         };
     }
     let only_csv = [&args.event_time, &args.recorded_at, &args.op, &args.null];
@@ -63,6 +63,33 @@ fn check(args: &IngestArgs, formats: &[RowFormat]) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Which view a CSV file is of, nothing in it says.
+fn no_view(session: &Session, store: &Store) -> Result<Failure, Failure> {
+    let views = session.views(store, None)?;
+    let views: Vec<String> = views.iter().map(full_name).collect();
+    let views = match views.as_slice() {
+        [] => "has no view yet; make one with `asof view apply`".to_owned(),
+        names => format!("has {}", names.join(", ")),
+    };
+    Ok(Failure::usage(format!(
+        "a CSV file needs --view VIEW and --event-time COL; the store {views}"
+    )))
+}
+
+/// Which column is the event time, nothing in a CSV file says either.
+fn no_event_time(file: &Path) -> Result<Failure, Failure> {
+    let needs = "a CSV file needs --event-time COL, the column that says when a row was true";
+    if file.as_os_str() == "-" {
+        return Ok(Failure::usage(needs));
+    }
+    let columns = csv::columns(file)?;
+    Ok(Failure::usage(format!(
+        "{needs}; {} has the columns {}",
+        file.display(),
+        columns.join(", ")
+    )))
 }
 
 fn read_files(

@@ -5,8 +5,9 @@ use super::receipt;
 use crate::args::{IngestArgs, Reject};
 use crate::exit::{Exit, Failure};
 use crate::session::note;
-use asof::{ErrorKind, Event, OnBadRow, Raw, Receipt, Store, WriteBatch, WriteOptions};
-use std::fmt::Display;
+use asof::{ErrorKind, Event, OnBadRow, Raw, Receipt, SetAside, Store, WriteBatch, WriteOptions};
+use std::fmt;
+use std::sync::Arc;
 
 /// How many bad rows are told one by one.
 const TOLD_ROWS_MAX: u64 = 5;
@@ -15,17 +16,30 @@ const TOLD_ROWS_MAX: u64 = 5;
 /// (a list of one-digit numbers), and still keeps to the engine's bound.
 const BATCH_BYTES_AIM: usize = asof::limits::BATCH_BYTES_MAX / 8;
 
+/// Where a row came from: `weather.csv:17`.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub file: Arc<str>,
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
 pub(crate) struct Writer<'s> {
     store: &'s Store,
     options: WriteOptions,
     rows_max: usize,
     batch: WriteBatch,
-    /// Where the first and the last row of the batch came from.
-    places: Option<(String, String)>,
+    /// Where each row of the batch came from.
+    places: Vec<Place>,
     /// The log that the rows are, where one is named.
     log: Option<Log>,
     receipt: Receipt,
-    /// Bad rows that were known as such before the store saw them.
+    /// How many bad rows were told one by one.
     told: u64,
 }
 
@@ -44,7 +58,7 @@ impl<'s> Writer<'s> {
             },
             rows_max: args.batch as usize,
             batch: WriteBatch::new(),
-            places: None,
+            places: Vec::new(),
             log: Log::of(store, args),
             receipt: Receipt::default(),
             told: 0,
@@ -61,7 +75,7 @@ impl<'s> Writer<'s> {
         &mut self,
         event: Event,
         raw: impl Into<Raw>,
-        place: impl Display,
+        place: Place,
     ) -> Result<(), Failure> {
         let raw = raw.into();
         self.make_room(&raw)?;
@@ -75,22 +89,17 @@ impl<'s> Writer<'s> {
         &mut self,
         error: asof::Error,
         raw: impl Into<Raw>,
-        place: impl Display,
+        place: Place,
     ) -> Result<(), Failure> {
         if self.options.on_bad_row == OnBadRow::Refuse {
-            let first = self
-                .places
-                .take()
-                .map_or(place.to_string(), |(first, _)| first);
-            self.batch = WriteBatch::new();
+            let first = self.places.first().unwrap_or(&place);
             let refused = Failure::new(Exit::Refused, error.to_string()).at(&place);
-            return Err(refused.and(format_args!(
+            let refused = refused.and(format_args!(
                 "The batch that begins at {first} was refused as a whole."
-            )));
-        }
-        self.told += 1;
-        if self.told <= TOLD_ROWS_MAX {
-            note(format_args!("{place}: set aside: {error}"));
+            ));
+            self.batch = WriteBatch::new();
+            self.places.clear();
+            return Err(refused);
         }
         let raw = raw.into();
         self.make_room(&raw)?;
@@ -107,18 +116,13 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn pushed(&mut self, place: impl Display) -> Result<(), Failure> {
+    fn pushed(&mut self, place: Place) -> Result<(), Failure> {
         if let Some(log) = &mut self.log {
             log.gather();
         }
-        if self.places.is_none() {
-            self.places = Some((place.to_string(), String::new()));
-        }
+        self.places.push(place);
         if self.batch.len() < self.rows_max && self.batch.bytes() < BATCH_BYTES_AIM {
             return Ok(());
-        }
-        if let Some((_, last)) = &mut self.places {
-            *last = place.to_string();
         }
         self.flush()
     }
@@ -126,25 +130,28 @@ impl<'s> Writer<'s> {
     /// Writes what has been gathered.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let mut batch = std::mem::take(&mut self.batch);
-        let Some((first, last)) = self.places.take() else {
+        let places = std::mem::take(&mut self.places);
+        let (Some(first), Some(last)) = (places.first(), places.last()) else {
             return Ok(());
-        };
-        let span = if last.is_empty() {
-            format!("{first} to the end")
-        } else {
-            format!("{first} to {last}")
         };
         if let Some(log) = &self.log {
             log.mark(&mut batch);
         }
-        let receipt = self.store.write(batch, self.options).map_err(|error| {
+        let written = self.store.submit(batch, self.options).and_then(|ticket| {
+            self.told += tell(ticket.set_aside(), &places, TOLD_ROWS_MAX - self.told);
+            ticket.wait()
+        });
+        let receipt = written.map_err(|error| {
             let outcome = match error.kind() {
                 ErrorKind::Rejected | ErrorKind::QuarantineFull | ErrorKind::InvalidArgument => {
                     "was refused as a whole"
                 }
                 _ => "may or may not have been written",
             };
-            Failure::from(error).and(format_args!("The batch from {span} {outcome}."))
+            let bad = error.row().and_then(|row| places.get(row)).cloned();
+            let failure = Failure::from(error);
+            let failure = bad.into_iter().fold(failure, Failure::at);
+            failure.and(format_args!("The batch from {first} to {last} {outcome}."))
         })?;
         self.receipt += receipt;
         if let Some(log) = &mut self.log {
@@ -169,12 +176,13 @@ impl<'s> Writer<'s> {
             Failure::from(error).and("What was written may not survive a power cut; ingest again.")
         })?;
         if receipt.quarantined > 0 {
-            let more = receipt
-                .quarantined
-                .saturating_sub(self.told.min(TOLD_ROWS_MAX));
+            let more = receipt.quarantined.saturating_sub(self.told);
             note(format_args!(
-                "{} rows were set aside in the quarantine{}; `asof quarantine list` gives the reasons",
-                receipt.quarantined,
+                "{} set aside in the quarantine{}; `asof quarantine list` gives the reasons",
+                match receipt.quarantined {
+                    1 => "1 row was".into(),
+                    rows => format!("{rows} rows were"),
+                },
                 if more > 0 {
                     format!(", {more} of them not told above")
                 } else {
@@ -197,4 +205,16 @@ impl<'s> Writer<'s> {
              what is there already changes nothing."
         ))
     }
+}
+
+/// Tells the first bad rows of a batch, so many at most. Says how many that were.
+fn tell(rows: &[SetAside], places: &[Place], at_most: u64) -> u64 {
+    let at_most = usize::try_from(at_most).unwrap_or(usize::MAX);
+    let told = rows
+        .iter()
+        .filter_map(|row| Some((row, places.get(row.row)?)));
+    let told = told.take(at_most).map(|(row, place)| {
+        note(format_args!("{place}: set aside: {}", row.reason));
+    });
+    told.count() as u64
 }

@@ -1,7 +1,7 @@
 //! `quarantine drop`: rows that nobody will mend.
 
 use super::list::{object, push, table};
-use super::{visit, which};
+use super::{known, visit, which};
 use crate::args::QuarantineDropArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Format;
@@ -39,14 +39,21 @@ pub(crate) fn drop(session: &Session, args: &QuarantineDropArgs) -> Result<Exit,
     ) {
         ids.extend(damaged);
     }
-    if !args.yes && !ids.is_empty() {
-        return Err(Failure::usage(format!(
-            "{} entries would be given up for good, and nothing was; say --yes to do it",
-            ids.len()
-        )));
+    known(
+        session,
+        &store,
+        args.which.view.as_deref().filter(|_| ids.is_empty()),
+    )?;
+    let consent = args.consent.or_if(ids.is_empty());
+    let mut count = ids.len() as u64;
+    if consent.yes {
+        count = store.drop_quarantined(ids)?;
+        store.close()?;
     }
-    let dropped = store.drop_quarantined(ids)?;
-    note(format_args!("{dropped} entries were given up"));
-    store.close()?;
-    Ok(Exit::Ok)
+    let entries = if count == 1 { "entry" } else { "entries" };
+    note(format_args!(
+        "{} {count} {entries} of the quarantine for good",
+        consent.says("dropped", "drop")
+    ));
+    Ok(consent.end())
 }

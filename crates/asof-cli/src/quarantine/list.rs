@@ -1,6 +1,6 @@
 //! `quarantine list`: what was set aside, and why.
 
-use super::{damage, filter, visit};
+use super::{damage, filter, known, visit};
 use crate::args::QuarantineListArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
@@ -40,13 +40,15 @@ pub(crate) fn list(session: &Session, args: &QuarantineListArgs) -> Result<Exit,
         damaged
     };
     if damaged.is_empty() {
+        let nothing = left == args.limit.unwrap_or(u64::MAX);
+        known(session, &store, args.view.as_deref().filter(|_| nothing))?;
         return Ok(Exit::Ok);
     }
     Err(damage(&damaged))
 }
 
 pub(super) fn table() -> Table {
-    Table::new(["id", "set aside at", "view", "reason", "origin", "raw"])
+    Table::new(["id", "set aside at", "view", "origin"])
 }
 
 pub(super) fn push(table: &mut Table, entry: &QuarantineEntry) {
@@ -67,10 +69,10 @@ pub(super) fn push(table: &mut Table, entry: &QuarantineEntry) {
         entry.id.to_string(),
         entry.set_aside_at.to_string(),
         view,
-        entry.reason.clone(),
         origin,
-        shown,
     ]);
+    table.below(&entry.reason);
+    table.below(&shown);
 }
 
 /// An entry with all that is needed to mend it by hand. `raw` is a line of JSON, or a record of the

@@ -34,6 +34,12 @@ fn which(session: &Session, args: &Quarantined) -> QuarantineFilter {
     }
 }
 
+/// Rows may name a view that never was, and be set aside for that. Where none does, a view that is not
+/// there is a slip.
+fn known(session: &Session, store: &Store, view: Option<&str>) -> Result<(), Failure> {
+    view.map_or(Ok(()), |view| session.view(store, view).map(|_| ()))
+}
+
 /// Shows every entry that is meant. Damaged ones are told on stderr, and their ids are what is given
 /// back; of those nobody can say which view they are about.
 fn visit(

@@ -1,6 +1,6 @@
 //! `quarantine replay`: rows that were set aside, tried again.
 
-use super::{damage, which};
+use super::{damage, known, which};
 use crate::args::QuarantineReplayArgs;
 use crate::exit::{Exit, Failure};
 use crate::ingest::receipt;
@@ -17,6 +17,12 @@ pub(crate) fn replay(session: &Session, args: &QuarantineReplayArgs) -> Result<E
     };
     let report = store.replay_quarantine(&which(session, &args.which), options)?;
     store.sync()?;
+    let nothing = report.receipt.rows == 0 && report.damaged.is_empty();
+    known(
+        session,
+        &store,
+        args.which.view.as_deref().filter(|_| nothing),
+    )?;
     let text = match session.format() {
         Format::Table => render(&report),
         Format::Json | Format::Ndjson => object(&report),
@@ -38,9 +44,10 @@ pub(crate) fn replay(session: &Session, args: &QuarantineReplayArgs) -> Result<E
 fn render(report: &ReplayReport) -> String {
     let mut out = receipt::render(&report.receipt);
     if !report.still_bad.is_empty() {
-        let mut table = Table::new(["still bad", "reason"]);
+        let mut table = Table::new(["still bad"]);
         for bad in &report.still_bad {
-            table.push([&bad.id.to_string(), &bad.reason]);
+            table.push([bad.id.to_string()]);
+            table.below(&bad.reason);
         }
         out += &table.render();
     }

@@ -31,7 +31,7 @@ fn without_yes_it_says_what_it_would_do_and_does_nothing() {
     let world = world();
     let before = world.run(&["dump"]).ok();
     let asked = world.run(&["erase", "weather", "EWR"]);
-    let asked = asked.failed(2, "nothing was erased");
+    let asked = asked.failed(2, "nothing was changed; say --yes");
     assert_eq!(
         asked.stdout,
         "would erase     weather origin=EWR\n\
@@ -60,7 +60,7 @@ fn an_erased_entity_stays_gone_through_replay_and_reload() {
     ];
     assert_eq!(
         world.run(&args).ok(),
-        "{\"view\":\"weather\",\"entity\":{\"origin\":\"EWR\"},\"erased\":true,\
+        "{\"view\":\"weather\",\"entity\":{\"origin\":\"EWR\"},\"done\":true,\
          \"recorded_at\":\"2013-01-02T00:00:00Z\",\"floor\":null,\"was_known\":true,\
          \"versions\":2,\"quarantined\":1,\"reclaimed\":true}\n"
     );

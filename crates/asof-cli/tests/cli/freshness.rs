@@ -183,7 +183,8 @@ fn a_log_is_rewound_and_skipped_with_a_yes_and_not_without() {
     let rewind = ["source", "rewind", "weather-log/0", "2"];
     let told = world.run(&rewind).failed(2, "say --yes");
     assert!(
-        told.stdout.contains("goes back from 5 to 2: 3 records"),
+        told.stdout
+            .contains("would rewind weather-log/0 from 5 to 2: 3 records"),
         "{told:?}"
     );
     stands_at(&world, 5);

@@ -113,9 +113,11 @@ fn bad_rows_are_set_aside_and_the_others_written() {
         .run(&["ingest", "a.jsonl", "--output", "json"])
         .noted("a.jsonl:2: set aside: the line is not a JSON object")
         .noted("a.jsonl:3: set aside: view \"weather\" v1, entity {\"origin\":\"EWR\"}: feature \"temp\" expects f64, found string \"warm\"")
+        // The store is who refuses the next: the reader knows types, the contract knows nulls.
+        .noted("a.jsonl:4: set aside: view \"weather\" v1, entity origin=\"EWR\": feature \"temp\" expects f64, found null; declare it nullable, or leave it out")
         .noted("a.jsonl:5: set aside: ")
         .noted("did you mean \"weather\"?")
-        .noted("4 rows were set aside in the quarantine, 1 of them not told above");
+        .noted("4 rows were set aside in the quarantine; `asof quarantine list`");
     assert_eq!(
         (ended.code, ended.stdout),
         (0, receipt([6, 2, 0, 0, 0, 4, 2, 0, 0]))

@@ -28,6 +28,9 @@ fn normal_line(line: &str, has_sizes: bool) -> String {
     for before in ["db/", "MANIFEST-", "level 0, "] {
         line = digits_after(&line, before, "N");
     }
+    line = digits_after(&line, "names manifest ", "N");
+    line = edits(&line);
+    line = hash(&line);
     line = long_hex(&line);
     if has_sizes {
         line = digits_after(&line, "bytes\":", "N");
@@ -61,6 +64,25 @@ fn digits_after(line: &str, before: &str, mask: &str) -> String {
         rest = &tail[digits..];
     }
     out + rest
+}
+
+/// `33 edits`: how many there are is a matter of when a flush in the background came.
+fn edits(line: &str) -> String {
+    let Some((before, after)) = line.split_once(" edits, ") else {
+        return line.to_owned();
+    };
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    format!("{before}N edits, {after}")
+}
+
+/// Under a random key too, and as long as a digest.
+fn hash(line: &str) -> String {
+    let before = "\"entity_hash\":\"";
+    let Some(start) = line.find(before).map(|at| at + before.len()) else {
+        return line.to_owned();
+    };
+    let end = line[start..].find('"').map_or(line.len(), |at| start + at);
+    format!("{}HASH{}", &line[..start], &line[end..])
 }
 
 /// Digests have 32 digits and are the same everywhere; keys are longer.

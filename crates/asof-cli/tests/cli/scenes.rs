@@ -1,6 +1,6 @@
 //! Kinds of stores that an operator meets, each made from one whole store.
 
-use crate::world::{WEATHER, World};
+use crate::world::{NOW, WEATHER, World};
 use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,39 @@ pub(crate) struct Scene {
     pub prepare: fn(&World) -> Option<Box<dyn Any>>,
 }
 
-pub(crate) const SCENES: [Scene; 14] = [
+pub(crate) const SCENES: [Scene; 17] = [
     Scene {
         name: "whole",
         prepare: |_| None,
+    },
+    Scene {
+        name: "fed",
+        prepare: |world| {
+            feed(world);
+            None
+        },
+    },
+    Scene {
+        name: "damaged_log",
+        prepare: |world| {
+            kill(world);
+            let log = newest_log(world);
+            let mut bytes = fs::read(&log).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&log, bytes).unwrap();
+            None
+        },
+    },
+    Scene {
+        name: "torn_log",
+        prepare: |world| {
+            kill(world);
+            let log = newest_log(world);
+            let torn = [fs::read(&log).unwrap(), b"torn".to_vec()].concat();
+            fs::write(&log, torn).unwrap();
+            None
+        },
     },
     Scene {
         name: "missing",
@@ -119,6 +148,49 @@ pub(crate) const SCENES: [Scene; 14] = [
     },
 ];
 
+/// A view that names a source, of which a part was taken in and has reported; and an entity that was
+/// erased.
+fn feed(world: &World) {
+    world.run(&["view", "apply", "fed.toml"]).ok();
+    let through = "2013-01-01T21:00:00Z";
+    let log = ["ingest", "rows.jsonl", "--source", "weather-log"];
+    world
+        .run(&[&log[..], &["--complete-through", through]].concat())
+        .ok();
+    world.run(&["erase", "weather", "JFK", "--yes"]).ok();
+}
+
+/// Writes rows, and leaves the store as a killed process does: they are in the log only.
+fn kill(world: &World) {
+    let now = asof::Timestamp::parse(NOW).unwrap();
+    let options = asof::StoreOptions::new().clock(asof::ManualClock::at(now));
+    let held = options.open(world.store()).unwrap();
+    let view = held.view("weather").unwrap();
+    for n in 0..5i64 {
+        let entity = view.entity([format!("K{n}")]).unwrap();
+        let mut batch = asof::WriteBatch::new();
+        let at = now.saturating_sub(asof::Span::hours(1));
+        let row = batch.put(&view, &entity, at).set_value("temp", n as f64);
+        row.finish().unwrap();
+        held.write(batch, asof::WriteOptions::synced()).unwrap();
+    }
+    let killed = world.path("killed");
+    copy(world.store(), &killed);
+    drop((view, held));
+    fs::remove_dir_all(world.store()).unwrap();
+    fs::rename(killed, world.store()).unwrap();
+}
+
+fn newest_log(world: &World) -> PathBuf {
+    let entries = fs::read_dir(world.store().join("db")).unwrap();
+    let mut logs: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .collect();
+    logs.sort();
+    logs.pop().unwrap()
+}
+
 /// Flips a bit in the first block of a table. The family of a table stands among its properties.
 fn flip_table_of(world: &World, family: &str) {
     let is_of = |path: &PathBuf| {
@@ -184,6 +256,17 @@ impl World {
         world.file("windowed.toml", WINDOWED);
         world.file("unknown_key.toml", format!("{WEATHER}tll = \"3h\"\n"));
         world.file("other_type.toml", WEATHER.replacen("\"f64\"", "\"i64\"", 1));
+        let fed = WEATHER.replacen('\n', "\nsources = [\"weather-log\"]\n", 1);
+        world.file("fed.toml", fed);
+        let other = WEATHER.replacen("temp = \"f64\"", "dewp = \"f64\"", 1);
+        world.file("other_in_all.toml", other.replacen("3h", "4h", 1));
+        let key = |ty| WEATHER.replacen("origin = \"string\"", &format!("origin = \"{ty}\""), 1);
+        world.file("key_type.toml", key("int64"));
+        world.file("key_list.toml", key("list<i64>"));
+        world.file(
+            "feature_type.toml",
+            WEATHER.replacen("\"f64\"", "\"double\"", 1),
+        );
         world.run(&["view", "apply", "windowed.toml"]).ok();
         let row = |origin: &str, rest: &str| {
             format!("{{\"view\":\"weather\",\"entity\":{{\"origin\":\"{origin}\"}},{rest}}}\n")
@@ -234,6 +317,13 @@ impl World {
         world.file("bad_time.csv", "origin,t\nEWR,noon\n");
         world.file("null_key.csv", "k,t\n,2013-01-01T00:00:00Z\n");
         world.file("keys.txt", "EWR\n");
+        world.file(
+            "nulls.csv",
+            "origin,t,temp\nEWR,2013-01-01T01:00:00Z,1\nEWR,2013-01-01T02:00:00Z,\nEWR,2013-01-01T03:00:00Z,NA\n",
+        );
+        let good = r#""event_time":"2013-01-01T01:00:00Z","features":{"temp":1.0}"#;
+        let null = r#""event_time":"2013-01-01T02:00:00Z","features":{"temp":null}"#;
+        world.file("mixed.jsonl", row("EWR", good) + &row("EWR", null) + "{}\n");
         world
             .run(&["ingest", "rows.jsonl", "windowed.jsonl", "bad.jsonl"])
             .ok();
