@@ -67,7 +67,7 @@ pub struct PartitionStatus {
 }
 
 impl Sources {
-    /// Refuses a batch with a stretch that could not be remembered.
+    /// Refuses a batch with stretches that could not all be remembered.
     ///
     /// # Errors
     /// `Rejected` names the gap.
@@ -75,17 +75,19 @@ impl Sources {
         if taken.is_empty() {
             return Ok(());
         }
+        let mut stretches: BTreeMap<(&str, &str), Vec<&Stretch>> = BTreeMap::new();
+        for taken in taken {
+            let partition = stretches.entry((&taken.source, &taken.partition));
+            partition.or_default().push(&taken.stretch);
+        }
         let chains = self.chains.lock();
-        for Taken {
-            source,
-            partition,
-            stretch,
-        } in taken
-        {
+        let fresh = Chain::new();
+        for ((source, partition), stretches) in stretches {
             let chain = chains.get(source).and_then(|p| p.get(partition));
-            let Some(chain) = chain.filter(|chain| !chain.has_room(stretch.start)) else {
+            let chain = chain.unwrap_or(&fresh);
+            if chain.has_room_for(stretches.into_iter()) {
                 continue;
-            };
+            }
             let (gap, _) = chain.gap();
             return Err(Error::new(
                 ErrorKind::Rejected,

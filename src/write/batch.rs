@@ -132,7 +132,8 @@ impl WriteBatch {
     /// tells the new reason.
     ///
     /// An entry that is gone when the batch is written, because somebody else has replayed or dropped
-    /// it, is left out, and is no row of the receipt.
+    /// it, or an erase took it, is left out, and is no row of the receipt. One that was changed since
+    /// it was read refuses the batch: give what was mended to [`replay_as`](Self::replay_as).
     ///
     /// ```
     /// # use asof::*;

@@ -79,6 +79,34 @@ impl Held<'_> {
         Ok(present)
     }
 
+    /// The same of entries that are tried again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for one that was changed: were it bad again, it would take the place of what
+    /// came in.
+    pub(super) fn present_as_kept<'e>(
+        &self,
+        kv: &Kv,
+        entries: impl IntoIterator<Item = &'e QuarantineEntry>,
+    ) -> Result<HashSet<QuarantineId>> {
+        let mut present = HashSet::new();
+        for entry in entries {
+            match unless_damaged(find(kv, &entry.id))? {
+                Some(None) => continue,
+                Some(Some(kept)) if !kept.came_in_as(entry) => {
+                    return Err(Error::invalid(format!(
+                        "the quarantine keeps something else under {} than the entry that is to be \
+                         replayed, so nothing was written; replay it as it was read, and give what \
+                         was mended to replay_as",
+                        entry.id
+                    )));
+                }
+                Some(Some(_)) | None => present.insert(entry.id),
+            };
+        }
+        Ok(present)
+    }
+
     /// Adds to a batch that rows were bad, and that entries are done with. An entry that is there
     /// already is not added again; one that was replayed and is bad again keeps its place and
     /// tells the new reason.

@@ -282,6 +282,30 @@ fn too_many_gaps_refuse_a_batch_and_name_the_first() {
 }
 
 #[test]
+fn one_batch_leaves_no_more_gaps_than_many_do() {
+    // Who is hurt: the same process, when its consumer writes all it has at once.
+    let world = fed();
+    let gaps = |n: u64| {
+        let mut ahead = WriteBatch::new();
+        for n in 1..=n {
+            ahead.from_log(LOG, "0", n * 2..n * 2 + 1);
+        }
+        world.store.write(ahead, WriteOptions::buffered())
+    };
+    let error = gaps(4_097).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("offset 0"), "{error}");
+    gaps(4_096).unwrap();
+    // The same again needs no room, and what closes gaps makes some for what comes after it.
+    gaps(4_096).unwrap();
+    let mut closing = WriteBatch::new();
+    closing.from_log(LOG, "0", 0..5_000);
+    closing.from_log(LOG, "0", 10_000..10_001);
+    world.store.write(closing, WriteOptions::synced()).unwrap();
+    assert_eq!(position(&world), 5_001, "and on through what is there");
+}
+
+#[test]
 fn many_writers_of_one_partition_leave_no_hole() {
     // Who is hurt: the record that two threads each took for the other's.
     let world = fed();
