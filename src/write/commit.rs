@@ -353,8 +353,12 @@ impl Writer {
     }
 
     /// Takes no more writes, after a fault of a write or a sync.
+    ///
+    /// That the store was closed before a write was durable is none.
     pub(crate) fn poison(&self, error: &Error) {
-        self.poison.set(error);
+        if error.kind() != ErrorKind::Closed {
+            self.poison.set(error);
+        }
     }
 
     /// The same, after a sync that the syncer did not make: it must not sync again either.

@@ -482,6 +482,37 @@ fn a_snapshot_claims_no_more_than_it_sees() {
 }
 
 #[test]
+fn an_explanation_that_demands_freshness_sees_what_was_claimed() {
+    // Who is hurt: whoever asks why an answer is old, and is told of a row that is older still.
+    let world = fed();
+    let (view, entity) = (world.view(), world.entity("EWR"));
+    let done = AtomicBool::new(false);
+    let base = at(1);
+    let time = |n: u64| base.saturating_add(Span::micros(n as i64));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..400 {
+                let mut batch = WriteBatch::new();
+                put("EWR", time(n), n as f64).add(&mut batch, &view);
+                batch.from_log(LOG, "0", n..n + 1).complete_through(time(n));
+                world.store.write(batch, WriteOptions::synced()).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        let mut next = 0;
+        while next < 400 && !done.load(Ordering::SeqCst) {
+            let demand = Question::as_of(time(next)).require_fresh(Span::micros(0));
+            let Ok(why) = world.store.explain(&view, &entity, demand) else {
+                continue;
+            };
+            let newest = why.versions.iter().find(|v| v.rule == Rule::Decides);
+            assert_eq!(newest.map(|v| v.event_time), Some(time(next)));
+            next += 1;
+        }
+    });
+}
+
+#[test]
 fn a_snapshot_taken_while_others_write_claims_no_more_than_it_sees() {
     // The same, for a snapshot that is taken just when a claim comes into force.
     let world = fed();
