@@ -90,6 +90,32 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Store(Arc<Engine>);
 
+// Who waits for whom. Every path takes the locks that it needs from left to right, and none leads
+// back, so nobody waits in a circle:
+//
+//              administration   floors   positions   stripes   quarantine   newest
+//   apply            ●
+//   restore_bounds   ●────────────●────────────────────●
+//   erase            ●─────────────────────────────────●───────────●
+//   check_erase                                        ●
+//   submit                                             ●───────────●───────────●
+//   drop_quarantined                                               ●
+//   syncing thread                ●──────────●
+//   declare, rewind, skip                    ●
+//
+// administration  here       one change of the catalog at a time
+// floors          Catalog    from reading a floor to putting the next in force, over an fsync
+// positions       Sources    the same for positions (`moving`), over an fsync
+// stripes         Writer     a latest row from reading to commit; ascending, each once
+// quarantine      Writer     its totals, from looking for an entry to the commit
+// newest          Writer     the newest event time of windowed views, until the commit
+//
+// What stands right of these is held for a moment and nobody waits under it: the chains of sources
+// before what is shown of them, contracts, fences, floors in force, the state of the syncer, the
+// poison; and the keeper of the watermark, over an fsync of its own. Callers wait for the syncing
+// thread holding nothing. Wakers are woken outside the syncer's lock, but after a fault under those of
+// the call that met it, so a waker may ask its ticket and must not write. A reader takes none of the
+// named ones.
 struct Engine {
     path: PathBuf,
     found: Examination,

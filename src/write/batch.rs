@@ -159,6 +159,7 @@ impl WriteBatch {
     /// # }
     /// ```
     pub fn replay(&mut self, entry: QuarantineEntry) {
+        self.bytes += entry.raw.len();
         self.rows.push(Pending::Replay {
             entry: Box::new(entry),
             event: None,
@@ -168,6 +169,7 @@ impl WriteBatch {
     /// The same for a row that was mended: what is written is this event. Where it is bad too, the
     /// entry keeps what came in.
     pub fn replay_as(&mut self, entry: QuarantineEntry, event: Event) {
+        self.bytes += entry.raw.len();
         self.rows.push(Pending::Replay {
             entry: Box::new(entry),
             event: Some(event),

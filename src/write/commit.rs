@@ -27,7 +27,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What accepts rows.
+/// What accepts rows. In which order locks are taken is drawn over `Engine`, in `store/mod.rs`.
 pub(crate) struct Writer {
     pub(crate) kv: Arc<Kv>,
     pub(crate) catalog: Arc<Catalog>,
@@ -105,6 +105,7 @@ impl Writer {
                 draft.view.belongs_to(self.catalog.opened)?;
             }
         }
+        let given = batch.rows.len();
         super::stretch::check(&batch.taken)?;
         self.catalog.sources.check_room(&batch.taken)?;
         let appended = options.log_append_time.unwrap_or(now);
@@ -122,7 +123,7 @@ impl Writer {
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             trace::refused(bad.len(), &bad[0].entry.reason);
-            return Err(rejected(&bad, rows));
+            return Err(rejected(&bad, given));
         }
         let mut receipt = Receipt {
             rows,
@@ -517,7 +518,7 @@ fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> 
     Ok(floor.is_some_and(|floor| floor.op() != Some(row.op)))
 }
 
-fn rejected(bad: &[Bad], rows: u64) -> Error {
+fn rejected(bad: &[Bad], rows: usize) -> Error {
     let first = bad
         .iter()
         .min_by_key(|bad| bad.number)

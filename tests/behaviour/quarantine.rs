@@ -391,6 +391,13 @@ fn an_entry_that_an_erase_has_taken_is_no_row_when_it_is_tried() {
     };
     let bad = again();
     assert_eq!((bad.rows, bad.fenced, bad.quarantined), (1, 0, 1));
+    let mut refused = WriteBatch::new();
+    refused.replay(held[0].clone());
+    refused.replay(held[1].clone());
+    assert_eq!(refused.bytes(), held[0].raw.len() + held[1].raw.len());
+    let error = world.store.write(refused, WriteOptions::buffered());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains(" of 2 is bad"), "{error}");
     world.store.apply(with_rain().build().unwrap()).unwrap();
     let good = again();
     assert_eq!((good.rows, good.fenced, good.applied), (1, 0, 1));
