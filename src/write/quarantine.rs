@@ -14,6 +14,8 @@ const WHAT: &str = "a quarantine entry";
 /// How much there is, and how much there may be.
 pub(crate) struct Quarantine {
     totals: Mutex<Totals>,
+    /// The same for those who only ask: who holds the totals may be at an fsync.
+    shown: Mutex<Totals>,
     max: Totals,
 }
 
@@ -34,6 +36,7 @@ impl Quarantine {
         };
         Ok(Quarantine {
             totals: Mutex::new(totals),
+            shown: Mutex::new(totals),
             max,
         })
     }
@@ -44,19 +47,21 @@ impl Quarantine {
     pub(crate) fn hold(&self) -> Held<'_> {
         Held {
             totals: self.totals.lock(),
+            shown: &self.shown,
             max: self.max,
         }
     }
 
-    /// How much there is, and how much there may be.
+    /// How much there is, and how much there may be. It waits for nobody who changes it.
     pub(crate) fn fill(&self) -> (Totals, Totals) {
-        (*self.totals.lock(), self.max)
+        (*self.shown.lock(), self.max)
     }
 }
 
 /// The quarantine while nobody else changes it.
 pub(crate) struct Held<'q> {
     totals: MutexGuard<'q, Totals>,
+    shown: &'q Mutex<Totals>,
     max: Totals,
 }
 
@@ -203,6 +208,7 @@ impl Held<'_> {
     /// Puts the totals of a committed change in force.
     pub(crate) fn committed(mut self, change: Change) {
         *self.totals = change.0;
+        *self.shown.lock() = change.0;
     }
 }
 

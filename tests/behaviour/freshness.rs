@@ -1,6 +1,6 @@
 //! Positions and freshness: how far a log has been taken in, and what may be said of it.
 
-use crate::weather::{World, at, put, weather};
+use crate::weather::{RowOf, World, at, put, weather};
 use asof::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,6 +106,42 @@ fn a_batch_of_duplicates_moves_its_position() {
         .unwrap();
     assert_eq!((receipt.rows, receipt.duplicate), (1, 1));
     assert_eq!(position(&world), 1);
+}
+
+#[test]
+fn a_position_moves_whatever_becomes_of_the_rows() {
+    // Who is hurt: a consumer that reads the same records for ever, because none of them is news.
+    let hour = Span::micros(3_600_000_000);
+    let world = World::with(weather().source(LOG).history(Retention::Window(hour)));
+    let (store, view) = (&world.store, world.view());
+    let mut next = 0;
+    let mut took = |rows: &[RowOf<'_>], bad: usize, options: WriteOptions| {
+        let mut batch = WriteBatch::new();
+        rows.iter().for_each(|row| row.add(&mut batch, &view));
+        for n in 0..bad {
+            let (open, close) = ("{\"view\":\"weather\",\"entity\":{\"origin\":", "}");
+            let line = format!(
+                "{open}\"EWR\"{close},\"event_time\":{n},\"features\":{{\"rain\":1{close}{close}"
+            );
+            batch.push_bad(unreadable(), line, None);
+        }
+        batch.from_log(LOG, "0", next..next + 1);
+        next += 1;
+        let receipt = store.write(batch, options).unwrap();
+        assert_eq!(position(&world), next);
+        receipt
+    };
+    let synced = WriteOptions::synced;
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 0, synced()).applied, 1);
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 0, synced()).duplicate, 1);
+    took(&[put("EWR", at(10), 1.0)], 0, synced());
+    assert_eq!(took(&[put("EWR", at(9), 1.0)], 0, synced()).too_late, 1);
+    assert_eq!(took(&[], 2, synced().quarantine()).quarantined, 2);
+    let erased = store.erase(&view, &world.entity("EWR"), EraseOptions::new());
+    assert_eq!(erased.unwrap().quarantined, 2);
+    // Behind a fence a bad row is no reason to refuse a batch.
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 2, synced()).fenced, 3);
+    assert_eq!(took(&[], 0, synced()).rows, 0);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod preflight;
 mod quarantine;
 mod sets;
 mod stats;
+mod together;
 mod trace;
 mod views;
 mod weather;

@@ -181,3 +181,18 @@ fn the_row_that_comes_again_heals_its_damaged_entry() {
     assert_eq!(store.quarantined(&whole.id).unwrap().raw, whole.raw);
     assert!(store.verify(&mut |_| {}).unwrap().is_clean());
 }
+
+#[test]
+fn stats_wait_for_nobody_who_is_at_the_quarantine() {
+    // Who is hurt: an exporter that asks every second, while an erase reads the whole quarantine.
+    let store = Store::temp().unwrap();
+    let held = store.0.writer.quarantine.hold();
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let store = &store;
+        scope.spawn(move || told.send(store.stats().unwrap().quarantine_rows));
+        let heard = heard.recv_timeout(std::time::Duration::from_secs(20));
+        drop(held);
+        assert_eq!(heard, Ok(0));
+    });
+}
