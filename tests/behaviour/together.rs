@@ -64,7 +64,7 @@ fn erase(world: &World, turn: u64) {
     let entity = world.entity(origin);
     let erased = world
         .store
-        .erase(&view, &entity, until.reclaim(turn % 8 == 0));
+        .erase(&view, &entity, until.reclaim(turn.is_multiple_of(8)));
     erased.unwrap();
     world.store.check_erase(&view, &entity, until).unwrap();
 }
@@ -106,6 +106,9 @@ fn look(world: &World, _: u64) {
     assert_eq!(world.store.stats().unwrap().poisoned, None);
 }
 
+/// What somebody does in a turn.
+type Act<'a> = dyn Fn(&World, u64) + Sync + 'a;
+
 /// Counts who has come to an end, in whatever way.
 struct Ends<'a>(&'a AtomicU64);
 
@@ -143,7 +146,7 @@ fn whoever_meets_whom_nobody_waits_for_ever_and_nothing_is_miscounted() {
     let take_in = |world: &World, turn| {
         write(world, turn, records.fetch_add(1, Ordering::SeqCst));
     };
-    let actors: [&(dyn Fn(&World, u64) + Sync); 8] = [
+    let actors: [&Act<'_>; 8] = [
         &take_in,
         &take_in,
         &replay,

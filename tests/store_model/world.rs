@@ -57,6 +57,9 @@ fn entity_of(fact: &Fact) -> Vec<Value> {
     vec![Value::I64(fact.entity)]
 }
 
+/// An erased entity, and the recorded-at bound and the floor of its fence.
+type Bounds = (Vec<Value>, Timestamp, Option<Timestamp>);
+
 /// A store under test and what is needed to open it again.
 struct World {
     path: PathBuf,
@@ -123,7 +126,7 @@ impl World {
     }
 
     /// The fences, as one store takes them over from another.
-    fn fences(&self) -> Result<Vec<(Vec<Value>, Timestamp, Option<Timestamp>)>> {
+    fn fences(&self) -> Result<Vec<Bounds>> {
         let fences = self.store.fences(&self.view()?).into_iter();
         Ok(fences
             .map(|(entity, recorded, floor)| (entity.to_values(), recorded, floor))
