@@ -27,6 +27,8 @@
 //! * A [`Timestamp`](crate::Timestamp) and a [`Span`](crate::Span) are 64 bits of microseconds, 292
 //!   thousand years to either side; as text a time has a year from 0000 to 9999. A ttl or window is
 //!   any span. Arithmetic saturates, so "for ever" is a safe thing to ask.
+//! * Sources and their partitions are kept in memory, a few hundred bytes each, and in it up to 4,096
+//!   stretches of a partition that wait above gaps.
 //! * Views, schema versions, entities and versions per entity are bounded by 32 bits and the disk.
 
 /// The longest name of a namespace, view, key column or feature, in bytes.

@@ -98,11 +98,27 @@ impl Chain {
     }
 
     /// Whether a stretch that starts here can be remembered.
-    pub(crate) fn has_room(&self, start: u64) -> bool {
+    fn has_room(&self, start: u64) -> bool {
         let touches = || self.ahead.range(..=start).next_back();
         start <= self.taken.end
             || self.ahead.len() < AHEAD_MAX
             || touches().is_some_and(|(_, ahead)| start <= ahead.end)
+    }
+
+    /// Whether all of these can be remembered, one after the other.
+    pub(crate) fn has_room_for<'s>(
+        &self,
+        stretches: impl ExactSizeIterator<Item = &'s Stretch>,
+    ) -> bool {
+        if self.ahead.len() + stretches.len() <= AHEAD_MAX {
+            return true;
+        }
+        let mut chain = self.clone();
+        stretches.into_iter().all(|stretch| {
+            let has_room = chain.has_room(stretch.start);
+            chain.take(*stretch);
+            has_room
+        })
     }
 
     /// Notes a stretch whose rows are in the log of the database. Stretches may overlap, repeat, and

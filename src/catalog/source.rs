@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::format::position::Position;
 use crate::time::Timestamp;
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All sources of a store.
@@ -22,7 +22,8 @@ pub(crate) struct Sources {
 /// By source, then by partition.
 type Chains = BTreeMap<String, BTreeMap<String, Chain>>;
 
-/// How far each source is complete; none where one that is waited for has never reported.
+/// How far each source is complete; none, or not there, where one that is waited for has never
+/// reported.
 pub(crate) type Completeness = BTreeMap<String, Option<Timestamp>>;
 
 /// A stretch of a partition, by names.
@@ -67,7 +68,7 @@ pub struct PartitionStatus {
 }
 
 impl Sources {
-    /// Refuses a batch with a stretch that could not be remembered.
+    /// Refuses a batch with stretches that could not all be remembered.
     ///
     /// # Errors
     /// `Rejected` names the gap.
@@ -75,17 +76,19 @@ impl Sources {
         if taken.is_empty() {
             return Ok(());
         }
+        let mut stretches: BTreeMap<(&str, &str), Vec<&Stretch>> = BTreeMap::new();
+        for taken in taken {
+            let partition = stretches.entry((&taken.source, &taken.partition));
+            partition.or_default().push(&taken.stretch);
+        }
         let chains = self.chains.lock();
-        for Taken {
-            source,
-            partition,
-            stretch,
-        } in taken
-        {
+        let fresh = Chain::new();
+        for ((source, partition), stretches) in stretches {
             let chain = chains.get(source).and_then(|p| p.get(partition));
-            let Some(chain) = chain.filter(|chain| !chain.has_room(stretch.start)) else {
+            let chain = chain.unwrap_or(&fresh);
+            if chain.has_room_for(stretches.into_iter()) {
                 continue;
-            };
+            }
             let (gap, _) = chain.gap();
             return Err(Error::new(
                 ErrorKind::Rejected,
@@ -107,24 +110,22 @@ impl Sources {
             return;
         }
         let mut chains = self.chains.lock();
-        let mut first_use = false;
+        // The source waits for a new partition from here on.
+        let mut grown = Vec::new();
         for Taken {
             source,
             partition,
             stretch,
         } in taken
         {
-            let chain = chains.entry(source).or_default().entry(partition);
-            let chain = chain.or_insert_with(|| {
-                first_use = true;
+            let partitions = chains.entry(source.clone()).or_default();
+            let chain = partitions.entry(partition).or_insert_with(|| {
+                grown.push(source);
                 Chain::new()
             });
             chain.take(stretch);
         }
-        if first_use {
-            // The source waits for the new partition from here on.
-            self.publish(&chains);
-        }
+        self.publish(&chains, grown.iter().map(String::as_str));
     }
 
     /// Keeps positions where they are, but for what the holder of the guard does.
@@ -150,24 +151,26 @@ impl Sources {
     /// Puts positions in force, those that the catalog had among them. All below them is durable.
     pub(crate) fn settle(&self, moves: Vec<Move>) {
         let mut chains = self.chains.lock();
+        let mut settled = BTreeSet::new();
         for Move {
             source,
             partition,
             to,
         } in moves
         {
+            settled.insert(source.clone());
             let chain = chains.entry(source).or_default().entry(partition);
             chain.or_insert_with(Chain::new).settle(to);
         }
-        self.publish(&chains);
+        self.publish(&chains, settled.iter().map(String::as_str));
     }
 
     /// Puts a position in force that lies further back, and forgets what was written beyond it.
     pub(crate) fn reset(&self, back: Move) {
         let mut chains = self.chains.lock();
-        let partitions = chains.entry(back.source).or_default();
+        let partitions = chains.entry(back.source.clone()).or_default();
         partitions.insert(back.partition, Chain::at(back.to));
-        self.publish(&chains);
+        self.publish(&chains, [back.source.as_str()]);
     }
 
     /// The position in force of a partition, where it is known.
@@ -241,14 +244,20 @@ impl Sources {
         status.collect()
     }
 
-    /// Shows readers how far sources are complete. Under the lock of the chains, so that what is
-    /// shown last is what is.
-    fn publish(&self, chains: &Chains) {
-        let next: Completeness = chains
-            .iter()
-            .map(|(source, partitions)| (source.clone(), least(partitions)))
-            .collect();
-        if *self.complete.read().as_ref() != next {
+    /// Shows readers how far these sources are complete. Under the lock of the chains, so that what
+    /// is shown last is what is. A source that has said nothing need not be shown: a map of thousands
+    /// is copied only when one of them has news.
+    fn publish<'s>(&self, chains: &Chains, sources: impl IntoIterator<Item = &'s str>) {
+        let shown = self.complete();
+        let mut next: Option<Completeness> = None;
+        for source in sources {
+            let now = chains.get(source).and_then(least);
+            if shown.get(source).copied().flatten() != now {
+                let next = next.get_or_insert_with(|| shown.as_ref().clone());
+                next.insert(source.to_string(), now);
+            }
+        }
+        if let Some(next) = next {
             *self.complete.write() = Arc::new(next);
         }
     }

@@ -139,8 +139,7 @@ impl ViewState {
     pub(crate) fn raise_fence(&self, prefix: Prefix, fence: Fence) -> Fence {
         let mut fences = self.fences.write();
         let joined = fences.entry(prefix).or_insert_with(|| fence.clone());
-        joined.recorded = joined.recorded.max(fence.recorded);
-        joined.floor = joined.floor.max(fence.floor);
+        joined.join(fence.recorded, fence.floor);
         joined.clone()
     }
 

@@ -117,6 +117,14 @@ pub(crate) struct Fence {
     pub(crate) entity: Vec<u8>,
 }
 
+impl Fence {
+    /// Joins another erase of the same entity: the larger of each bound.
+    pub(crate) fn join(&mut self, recorded: Timestamp, floor: Option<Timestamp>) {
+        self.recorded = self.recorded.max(recorded);
+        self.floor = self.floor.max(floor);
+    }
+}
+
 pub(crate) fn encode_fence(fence: &Fence, out: &mut Vec<u8>) {
     out.extend(fence.recorded.micros().to_le_bytes());
     out.put_optional_i64(fence.floor.map(Timestamp::micros));

@@ -115,6 +115,15 @@ impl QuarantineEntry {
         self.raw.len() as u64 != self.raw_bytes
     }
 
+    /// Whether both say that the same came in.
+    pub(crate) fn came_in_as(&self, other: &QuarantineEntry) -> bool {
+        let came_in = |entry: &QuarantineEntry| (entry.id, entry.raw_bytes);
+        came_in(self) == came_in(other)
+            && self.raw == other.raw
+            && self.form == other.form
+            && self.origin == other.origin
+    }
+
     /// The same entry, bad again for another reason.
     pub(crate) fn again(mut self, reason: &str, about: About) -> Self {
         self.reason = shortened(reason);

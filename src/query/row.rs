@@ -165,7 +165,8 @@ impl Row {
     /// What is known of a feature: status, value and event time.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view, or one
+    /// that is younger than the view handle that the row was read with;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
         const NOTHING: (Status, Option<Timestamp>) = (Status::Absent, None);
@@ -184,9 +185,13 @@ impl Row {
                 contract.name()
             )));
         }
-        // A handle may know a feature that the row's contract does not have yet.
+        // Something may be stored of it all the same, so "absent" could be a lie.
         let Some(known) = contract.by_id(feature.id) else {
-            return Ok(seen(NOTHING, None));
+            return Err(Error::invalid(format!(
+                "the feature was added to view {:?} after the view handle was made that the row was \
+                 read with; ask the store for the view again, and read with that",
+                contract.name()
+            )));
         };
         let answer = law::answer(contract, self.horizon, &fold, known, self.t)?;
         Ok(seen(

@@ -235,8 +235,9 @@ pub trait Read: sealed::Source {
     /// # Errors
     /// As [`get`](Self::get).
     fn explain(&self, view: &View, entity: &Entity, question: Question) -> Result<Explanation> {
-        self.lookup()
-            .under_snapshot(|lookup| explain::explain(lookup, view, entity, question))
+        let lookup = self.lookup();
+        lookup.check_fresh(view, question)?;
+        lookup.under_snapshot(|lookup| explain::explain(lookup, view, entity, question))
     }
 
     /// The earliest time that can be asked; none while the view keeps everything.

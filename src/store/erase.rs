@@ -30,7 +30,7 @@ use crate::id::Hex;
 use crate::kv::{Family, Kv, KvBatch, Walk};
 use crate::law::{Fold, is_fenced};
 use crate::time::Timestamp;
-use crate::write::{Held, Quarantine, entries_about};
+use crate::write::{Held, Quarantine, entries_behind};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -228,6 +228,7 @@ impl Store {
     }
 
     fn may_erase(&self, view: &View, entity: &Entity) -> Result<()> {
+        self.0.writer.owner.check()?;
         view.belongs_to(self.catalog().opened)?;
         view.owns(entity)
     }
@@ -244,7 +245,7 @@ impl Store {
         let recorded = match recorded_at {
             Some(recorded) => recorded,
             None => {
-                let stored = self.versions_stored(view, entity)?;
+                let stored = self.stamps_stored(entity.prefix())?;
                 stored
                     .iter()
                     .fold(now, |newest, stamp| newest.max(stamp.rec))
@@ -258,13 +259,12 @@ impl Store {
         {
             return Err(collides(entity));
         }
-        let fence = Fence {
-            recorded: known
-                .as_ref()
-                .map_or(recorded, |k| k.recorded.max(recorded)),
-            floor: known.and_then(|known| known.floor).max(floor),
+        let mut fence = known.unwrap_or_else(|| Fence {
+            recorded,
+            floor,
             entity: entity.bytes().to_vec(),
-        };
+        });
+        fence.join(recorded, floor);
         let record = ErasureRecord {
             is_done: false,
             at: now,
@@ -344,11 +344,13 @@ impl<'k> Removal<'k> {
         if latest.as_deref().is_some_and(of_another) {
             return Err(collides(entity));
         }
+        let of_it = |prefix: &Prefix| (prefix == entity.prefix()).then_some(fence);
+        let set_aside = entries_behind(kv, catalog, of_it)?;
         let mut removal = Removal {
             batch: kv.batch(),
             was_known: latest.is_some(),
             versions: 0,
-            quarantined: entries_about(kv, catalog, entity.prefix(), fence)?,
+            quarantined: set_aside.into_iter().map(|(_, id)| id).collect(),
         };
         removal.versions(kv, entity, fence, now)?;
         Ok(removal)

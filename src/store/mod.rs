@@ -1,6 +1,7 @@
 //! Opens, wires, closes.
 
 mod background;
+mod bounds;
 mod directory;
 mod erase;
 mod examine;
@@ -29,21 +30,16 @@ pub use stats::{
     CacheStats, CensusProgress, FamilyStats, PressureStats, Spread, Stats, ViewCensus, ViewStats,
 };
 
-use crate::catalog::{Catalog, Entity, View};
+use crate::catalog::{Catalog, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
-use crate::format::catalog::{
-    Fence, NEXT_VIEW_KEY, encode_contract, encode_fence, encode_floor, fence_key, floor_key,
-    view_key,
-};
-use crate::format::key::{Stamp, split_history};
+use crate::format::catalog::{NEXT_VIEW_KEY, encode_contract, encode_floor, floor_key, view_key};
 use crate::id::{DEFAULT_NAMESPACE, ViewId};
-use crate::kv::{Family, Kv, Walk};
+use crate::kv::{Family, Kv};
 use crate::read::{Freshness, Lookup, Read, sealed};
 use crate::schema::{Change, Contract, ViewDefinition};
 use crate::time::{Clock, Timestamp};
 use crate::trace;
-use crate::value::Value;
 use crate::write::{Poison, Receipt, Syncer, Ticket, WriteBatch, WriteOptions, Writer};
 use parking_lot::Mutex;
 use std::fmt;
@@ -94,6 +90,32 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Store(Arc<Engine>);
 
+// Who waits for whom. Every path takes the locks that it needs from left to right, and none leads
+// back, so nobody waits in a circle:
+//
+//              administration   floors   positions   stripes   quarantine   newest
+//   apply            ●
+//   restore_bounds   ●────────────●────────────────────●
+//   erase            ●─────────────────────────────────●───────────●
+//   check_erase                                        ●
+//   submit                                             ●───────────●───────────●
+//   drop_quarantined                                               ●
+//   syncing thread                ●──────────●
+//   declare, rewind, skip                    ●
+//
+// administration  here       one change of the catalog at a time
+// floors          Catalog    from reading a floor to putting the next in force, over an fsync
+// positions       Sources    the same for positions (`moving`), over an fsync
+// stripes         Writer     a latest row from reading to commit; ascending, each once
+// quarantine      Writer     its totals, from looking for an entry to the commit
+// newest          Writer     the newest event time of windowed views, until the commit
+//
+// What stands right of these is held for a moment and nobody waits under it: the chains of sources
+// before what is shown of them, contracts, fences, floors in force, the state of the syncer, the
+// poison; and the keeper of the watermark, over an fsync of its own. Callers wait for the syncing
+// thread holding nothing. Wakers are woken outside the syncer's lock, but after a fault under those of
+// the call that met it, so a waker may ask its ticket and must not write. A reader takes none of the
+// named ones.
 struct Engine {
     path: PathBuf,
     found: Examination,
@@ -260,112 +282,6 @@ impl Store {
     /// One state of the store, one `now` and one floor per view, for as long as it is kept.
     pub fn snapshot(&self) -> Snapshot<'_> {
         Snapshot::of(self)
-    }
-
-    /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.
-    pub fn fences(&self, view: &View) -> Vec<(Entity, Timestamp, Option<Timestamp>)> {
-        let fences = view.state.fences().into_iter();
-        fences
-            .map(|f| {
-                (
-                    Entity::of_bytes(&view.state, &f.entity),
-                    f.recorded,
-                    f.floor,
-                )
-            })
-            .collect()
-    }
-
-    /// Takes over the floor and the fences that a dump carries: each joins what is there by maximum.
-    /// Durable when this returns.
-    ///
-    /// # Errors
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a floor of a view that keeps everything;
-    /// [`ContractViolation`](ErrorKind::ContractViolation) for an entity that is none of the view's;
-    /// [`Incompatible`](ErrorKind::Incompatible) when rows behind a fence are stored already.
-    pub fn restore_bounds(
-        &self,
-        view: &View,
-        floor: Option<Timestamp>,
-        fences: &[(Vec<Value>, Timestamp, Option<Timestamp>)],
-    ) -> Result<()> {
-        let writer = &self.0.writer;
-        view.belongs_to(self.catalog().opened)?;
-        writer.owner.check()?;
-        let _administration = self.0.administration.lock();
-        let _floors = self.catalog().floors.lock();
-        writer.check_alive()?;
-        let contract = view.state.contract();
-        if floor.is_some() && contract.time().history == crate::schema::Retention::Forever {
-            return Err(Error::invalid(format!(
-                "view {:?} keeps its history for ever and can have no floor; load the dump into \
-                 a store whose view keeps a window",
-                view.name()
-            )));
-        }
-        let floor = floor.filter(|floor| Some(*floor) > view.state.floor());
-        let mut batch = self.kv().batch();
-        if let Some(floor) = floor {
-            batch.put(Family::Catalog, &floor_key(view.state.id), |out| {
-                encode_floor(floor, contract.horizon(Some(floor)), out);
-            });
-        }
-        let entities = fences
-            .iter()
-            .map(|(columns, ..)| view.entity(columns.iter().cloned()));
-        let entities = entities.collect::<Result<Vec<_>>>()?;
-        // Nobody writes behind a fence while it is being put up.
-        let _held = writer.stripes.lock(entities.iter().map(Entity::prefix));
-        let mut joined = Vec::new();
-        for (entity, (_, recorded, floor)) in entities.iter().zip(fences) {
-            let known = view.state.fence(entity.prefix());
-            let fence = Fence {
-                recorded: known
-                    .as_ref()
-                    .map_or(*recorded, |known| known.recorded.max(*recorded)),
-                floor: known.and_then(|known| known.floor).max(*floor),
-                entity: entity.bytes().to_vec(),
-            };
-            for version in self.versions_stored(view, entity)? {
-                if crate::law::is_fenced(&fence, &version) {
-                    return Err(Error::new(
-                        ErrorKind::Incompatible,
-                        format!(
-                            "view {:?} holds rows of {:?} that this fence puts out of reach; erase \
-                             them here first, or load the dump into a store without them",
-                            view.name(),
-                            entity.to_values()
-                        ),
-                    ));
-                }
-            }
-            batch.put(Family::Catalog, &fence_key(entity.prefix()), |out| {
-                encode_fence(&fence, out)
-            });
-            joined.push((*entity.prefix(), fence));
-        }
-        let written = batch.commit().and_then(|()| self.kv().sync());
-        written.inspect_err(|error| writer.fail(error))?;
-        // Durable: from here on it may be used.
-        if let Some(floor) = floor {
-            view.state.raise_floor(floor);
-        }
-        for (prefix, fence) in joined {
-            view.state.raise_fence(prefix, fence);
-        }
-        Ok(())
-    }
-
-    /// The stamps of all stored versions of an entity.
-    fn versions_stored(&self, view: &View, entity: &Entity) -> Result<Vec<Stamp>> {
-        let mut stamps = Vec::new();
-        let mut cursor = self.kv().cursor(Family::History, Walk::Entity, None);
-        cursor.seek(entity.prefix())?;
-        while let Some((key, _)) = cursor.item_in(entity.prefix()) {
-            stamps.push(split_history(key)?.1);
-            cursor.next()?;
-        }
-        view.owns(entity).map(|()| stamps)
     }
 
     /// Compacts the store completely. It changes no answer; it blocks until it is done. What was

@@ -132,7 +132,8 @@ impl WriteBatch {
     /// tells the new reason.
     ///
     /// An entry that is gone when the batch is written, because somebody else has replayed or dropped
-    /// it, is left out, and is no row of the receipt.
+    /// it, or an erase took it, is left out, and is no row of the receipt. One that was changed since
+    /// it was read refuses the batch: give what was mended to [`replay_as`](Self::replay_as).
     ///
     /// ```
     /// # use asof::*;
@@ -158,6 +159,7 @@ impl WriteBatch {
     /// # }
     /// ```
     pub fn replay(&mut self, entry: QuarantineEntry) {
+        self.bytes += entry.raw.len();
         self.rows.push(Pending::Replay {
             entry: Box::new(entry),
             event: None,
@@ -167,6 +169,7 @@ impl WriteBatch {
     /// The same for a row that was mended: what is written is this event. Where it is bad too, the
     /// entry keeps what came in.
     pub fn replay_as(&mut self, entry: QuarantineEntry, event: Event) {
+        self.bytes += entry.raw.len();
         self.rows.push(Pending::Replay {
             entry: Box::new(entry),
             event: Some(event),

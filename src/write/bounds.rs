@@ -17,10 +17,15 @@ pub(super) fn check_rows(rows: usize) -> Result<()> {
     )))
 }
 
-/// Before a lock is taken: good rows as they are encoded, bad ones as they came.
+/// Before a lock is taken: good rows as they are encoded, bad ones as they came, or as they are kept
+/// where they were set aside before.
 pub(super) fn check_bytes(good: &[Candidate], bad: &[Bad]) -> Result<()> {
     let encoded: usize = good.iter().map(|row| row.value.len()).sum();
-    let aside: u64 = bad.iter().map(|row| row.entry.raw_bytes).sum();
+    let came = |row: &Bad| match row.replayed {
+        true => row.entry.raw.len() as u64,
+        false => row.entry.raw_bytes,
+    };
+    let aside: u64 = bad.iter().map(came).sum();
     let bytes = encoded + aside as usize;
     if bytes <= BATCH_BYTES_MAX {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::format::catalog::newest_key;
 use crate::format::key::{self, Prefix, Stamp};
-use crate::format::quarantine::QuarantineId;
+use crate::format::quarantine::{QuarantineEntry, QuarantineId};
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
 use crate::law::{self, Admission, Fold, Retained};
@@ -27,7 +27,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What accepts rows.
+/// What accepts rows. In which order locks are taken is drawn over `Engine`, in `store/mod.rs`.
 pub(crate) struct Writer {
     pub(crate) kv: Arc<Kv>,
     pub(crate) catalog: Arc<Catalog>,
@@ -105,6 +105,7 @@ impl Writer {
                 draft.view.belongs_to(self.catalog.opened)?;
             }
         }
+        let given = batch.rows.len();
         super::stretch::check(&batch.taken)?;
         self.catalog.sources.check_room(&batch.taken)?;
         let appended = options.log_append_time.unwrap_or(now);
@@ -116,21 +117,23 @@ impl Writer {
         let prefixes = good.iter().map(|row| row.entity.prefix());
         let of_bad = subjects.iter().flatten().map(Subject::prefix);
         let held = self.stripes.lock(prefixes.chain(of_bad));
-        let (fenced, mut done) = forget::drop_fenced(&mut bad, &subjects);
-        let mut quarantine = self.hold_replayed(&mut good, &mut bad)?;
-        let rows = (good.len() + bad.len()) as u64 + fenced;
+        let mut fenced = forget::take_fenced(&mut bad, &subjects);
+        let mut quarantine = self.hold_replayed(&mut good, [&mut bad, &mut fenced])?;
+        let rows = (good.len() + bad.len() + fenced.len()) as u64;
         let (good, mut groups) = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             trace::refused(bad.len(), &bad[0].entry.reason);
-            return Err(rejected(&bad, rows));
+            return Err(rejected(&bad, given));
         }
         let mut receipt = Receipt {
             rows,
             quarantined: bad.len() as u64,
-            fenced,
+            fenced: fenced.len() as u64,
             ..Receipt::default()
         };
-        done.extend(good.iter().filter_map(|row| row.came.replayed()));
+        let done = good.iter().filter_map(|row| row.came.replayed());
+        let done = done.chain(fenced.iter().filter_map(Bad::replayed));
+        let done: Vec<_> = done.map(|entry| entry.id).collect();
         if quarantine.is_none() && !(bad.is_empty() && done.is_empty()) {
             quarantine = Some(self.quarantine.hold());
         }
@@ -288,19 +291,25 @@ impl Writer {
     fn hold_replayed(
         &self,
         good: &mut Vec<Candidate>,
-        bad: &mut Vec<Bad>,
+        bad: [&mut Vec<Bad>; 2],
     ) -> Result<Option<Held<'_>>> {
-        let of_bad = |bad: &Bad| bad.replayed.then_some(bad.entry.id);
+        let of_bad = bad
+            .iter()
+            .flat_map(|bad| bad.iter())
+            .filter_map(Bad::replayed);
         let replayed = good.iter().filter_map(|row| row.came.replayed());
-        let replayed: Vec<_> = replayed.chain(bad.iter().filter_map(of_bad)).collect();
+        let replayed: Vec<_> = replayed.chain(of_bad).collect();
         if replayed.is_empty() {
             return Ok(None);
         }
         let held = self.quarantine.hold();
-        let mut present = held.present(&self.kv, replayed)?;
+        let mut present = held.present_as_kept(&self.kv, replayed)?;
         // An entry counts once, also in a batch that replays it twice.
-        good.retain(|row| row.came.replayed().is_none_or(|id| present.remove(&id)));
-        bad.retain(|row| of_bad(row).is_none_or(|id| present.remove(&id)));
+        let mut is_there = |entry: &QuarantineEntry| present.remove(&entry.id);
+        good.retain(|row| row.came.replayed().is_none_or(&mut is_there));
+        for bad in bad {
+            bad.retain(|row| row.replayed().is_none_or(&mut is_there));
+        }
         Ok(Some(held))
     }
 
@@ -345,8 +354,12 @@ impl Writer {
     }
 
     /// Takes no more writes, after a fault of a write or a sync.
+    ///
+    /// That the store was closed before a write was durable is none.
     pub(crate) fn poison(&self, error: &Error) {
-        self.poison.set(error);
+        if error.kind() != ErrorKind::Closed {
+            self.poison.set(error);
+        }
     }
 
     /// The same, after a sync that the syncer did not make: it must not sync again either.
@@ -518,7 +531,7 @@ fn told(bad: &[Bad]) -> Vec<SetAside> {
     told.collect()
 }
 
-fn rejected(bad: &[Bad], rows: u64) -> Error {
+fn rejected(bad: &[Bad], rows: usize) -> Error {
     let first = bad
         .iter()
         .min_by_key(|bad| bad.number)

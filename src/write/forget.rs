@@ -61,35 +61,25 @@ pub(super) fn subjects(bad: &[Bad], catalog: &Catalog) -> Vec<Option<Subject>> {
         .collect()
 }
 
-/// Takes out the rows that an erase has put out of reach. Says how many, and which entries are done
-/// with thereby, because such a row was replayed.
-pub(super) fn drop_fenced(
-    bad: &mut Vec<Bad>,
-    subjects: &[Option<Subject>],
-) -> (u64, Vec<QuarantineId>) {
-    let before = bad.len();
+/// Takes out the rows that an erase has put out of reach.
+pub(super) fn take_fenced(bad: &mut Vec<Bad>, subjects: &[Option<Subject>]) -> Vec<Bad> {
     let mut subjects = subjects.iter();
-    let mut done = Vec::new();
-    bad.retain(|bad| {
+    let is_fenced = |_: &mut Bad| {
         let subject = subjects.next().and_then(Option::as_ref);
         let fence = subject.and_then(|s| Some((s, s.entity.view().fence(s.prefix())?)));
-        let goes = fence.is_some_and(|(subject, fence)| subject.is_behind(&fence, false));
-        if goes && bad.replayed {
-            done.push(bad.entry.id);
-        }
-        !goes
-    });
-    ((before - bad.len()) as u64, done)
+        fence.is_some_and(|(subject, fence)| subject.is_behind(&fence, false))
+    };
+    bad.extract_if(.., is_fenced).collect()
 }
 
-/// The entries that this fence puts out of reach. It reads all of them, of which there is a bounded
-/// number. A damaged entry says nothing of whom it is about; `verify` reports it.
-pub(crate) fn entries_about(
+/// The entries that these fences put out of reach, each with its entity. It reads all of them, of
+/// which there is a bounded number. A damaged entry says nothing of whom it is about; `verify`
+/// reports it.
+pub(crate) fn entries_behind<'f>(
     kv: &Kv,
     catalog: &Catalog,
-    prefix: &Prefix,
-    fence: &Fence,
-) -> Result<Vec<QuarantineId>> {
+    fence_of: impl Fn(&Prefix) -> Option<&'f Fence>,
+) -> Result<Vec<(Prefix, QuarantineId)>> {
     let mut found = Vec::new();
     let mut entries = QuarantineEntries::of(kv, None);
     while let Some((id, _, entry)) = entries.next_entry() {
@@ -98,11 +88,10 @@ pub(crate) fn entries_about(
             Err(error) if error.kind() == ErrorKind::Corrupt => continue,
             Err(error) => return Err(error),
         };
-        let subject = Subject::of(&entry, catalog);
-        if subject
-            .is_some_and(|subject| subject.prefix() == prefix && subject.is_behind(fence, true))
+        if let Some(subject) = Subject::of(&entry, catalog)
+            && fence_of(subject.prefix()).is_some_and(|fence| subject.is_behind(fence, true))
         {
-            found.push(id);
+            found.push((*subject.prefix(), id));
         }
     }
     entries.ended()?;

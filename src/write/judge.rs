@@ -7,7 +7,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::format::digest;
 use crate::format::key::{self, HISTORY_KEY_BYTES, Stamp};
 use crate::format::limits::ROW_BYTES_MAX;
-use crate::format::quarantine::{About, Form, Origin, QuarantineEntry, QuarantineId, Raw};
+use crate::format::quarantine::{About, Form, Origin, QuarantineEntry, Raw};
 use crate::format::row::{BodyBuilder, HistoryRow};
 use crate::interchange::Event;
 use crate::law::check_times;
@@ -43,9 +43,9 @@ pub(super) enum Came {
 
 impl Came {
     /// The entry that is done with once the row is written.
-    pub(super) fn replayed(&self) -> Option<QuarantineId> {
+    pub(super) fn replayed(&self) -> Option<&QuarantineEntry> {
         match self {
-            Came::Replayed(entry) => Some(entry.id),
+            Came::Replayed(entry) => Some(entry),
             _ => None,
         }
     }
@@ -86,6 +86,11 @@ impl Bad {
             entry,
             replayed,
         }
+    }
+
+    /// The entry that stays, or is done with where the row turns out to be fenced.
+    pub(super) fn replayed(&self) -> Option<&QuarantineEntry> {
+        self.replayed.then_some(&self.entry)
     }
 
     /// A candidate that cannot be stored after all.

@@ -21,7 +21,7 @@ pub use batch::{RowWriter, WriteBatch};
 pub(crate) use commit::{Poison, Writer};
 pub(crate) use durable::Syncer;
 pub use durable::Ticket;
-pub(crate) use forget::entries_about;
+pub(crate) use forget::entries_behind;
 pub(crate) use owner::Owner;
 pub use quarantine::QuarantineEntries;
 pub(crate) use quarantine::{Held, Quarantine, find as find_quarantined};

@@ -14,6 +14,8 @@ const WHAT: &str = "a quarantine entry";
 /// How much there is, and how much there may be.
 pub(crate) struct Quarantine {
     totals: Mutex<Totals>,
+    /// The same for those who only ask: who holds the totals may be at an fsync.
+    shown: Mutex<Totals>,
     max: Totals,
 }
 
@@ -34,6 +36,7 @@ impl Quarantine {
         };
         Ok(Quarantine {
             totals: Mutex::new(totals),
+            shown: Mutex::new(totals),
             max,
         })
     }
@@ -44,19 +47,21 @@ impl Quarantine {
     pub(crate) fn hold(&self) -> Held<'_> {
         Held {
             totals: self.totals.lock(),
+            shown: &self.shown,
             max: self.max,
         }
     }
 
-    /// How much there is, and how much there may be.
+    /// How much there is, and how much there may be. It waits for nobody who changes it.
     pub(crate) fn fill(&self) -> (Totals, Totals) {
-        (*self.totals.lock(), self.max)
+        (*self.shown.lock(), self.max)
     }
 }
 
 /// The quarantine while nobody else changes it.
 pub(crate) struct Held<'q> {
     totals: MutexGuard<'q, Totals>,
+    shown: &'q Mutex<Totals>,
     max: Totals,
 }
 
@@ -75,6 +80,34 @@ impl Held<'_> {
             if bytes_of(kv, &id)?.is_some() {
                 present.insert(id);
             }
+        }
+        Ok(present)
+    }
+
+    /// The same of entries that are tried again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for one that was changed: were it bad again, it would take the place of what
+    /// came in.
+    pub(super) fn present_as_kept<'e>(
+        &self,
+        kv: &Kv,
+        entries: impl IntoIterator<Item = &'e QuarantineEntry>,
+    ) -> Result<HashSet<QuarantineId>> {
+        let mut present = HashSet::new();
+        for entry in entries {
+            match unless_damaged(find(kv, &entry.id))? {
+                Some(None) => continue,
+                Some(Some(kept)) if !kept.came_in_as(entry) => {
+                    return Err(Error::invalid(format!(
+                        "the quarantine keeps something else under {} than the entry that is to be \
+                         replayed, so nothing was written; replay it as it was read, and give what \
+                         was mended to replay_as",
+                        entry.id
+                    )));
+                }
+                Some(Some(_)) | None => present.insert(entry.id),
+            };
         }
         Ok(present)
     }
@@ -175,6 +208,7 @@ impl Held<'_> {
     /// Puts the totals of a committed change in force.
     pub(crate) fn committed(mut self, change: Change) {
         *self.totals = change.0;
+        *self.shown.lock() = change.0;
     }
 }
 

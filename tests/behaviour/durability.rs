@@ -116,6 +116,29 @@ fn a_closed_store_takes_no_writes_and_says_so() {
 }
 
 #[test]
+fn a_close_amid_writes_is_no_fault() {
+    // Who is hurt: whoever is paged for an I/O fault, because a service was shut down.
+    for _ in 0..12 {
+        let world = World::with(weather());
+        let is_closed = |error: &Error| assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        let started = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let write = || world.store.write(batch(&world, 6), WriteOptions::synced());
+                    write().unwrap();
+                    started.wait();
+                    is_closed(&std::iter::repeat_with(write).find_map(Result::err).unwrap());
+                });
+            }
+            started.wait();
+            world.store.clone().close().unwrap();
+        });
+        is_closed(&world.store.sync().unwrap_err());
+    }
+}
+
+#[test]
 fn rows_survive_a_close_and_a_drop() {
     // Who is hurt: everybody.
     let mut world = World::with(weather());

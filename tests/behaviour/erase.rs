@@ -298,6 +298,64 @@ fn a_fence_loaded_with_a_dump_holds_under_another_hash_key() {
 }
 
 #[test]
+fn a_fence_that_is_loaded_twice_at_once_keeps_its_larger_bounds() {
+    // Who is hurt: who was erased for good until the store is opened again.
+    let world = World::with(weather());
+    let newark = || vec![Value::from("EWR")];
+    let fences = [
+        (newark(), at(10), None),
+        (newark(), at(7), Some(at(3))),
+        (newark(), at(8), Some(at(2))),
+    ];
+    let view = world.view();
+    world.store.restore_bounds(&view, None, &fences).unwrap();
+    let held = |world: &World| {
+        let fences = world.store.fences(&world.view());
+        assert_eq!(fences.len(), 1);
+        (fences[0].1, fences[0].2)
+    };
+    assert_eq!(held(&world), (at(10), Some(at(3))));
+    let world = world.reopen();
+    assert_eq!(held(&world), (at(10), Some(at(3))));
+}
+
+#[test]
+fn a_fence_is_not_loaded_over_rows_that_were_set_aside() {
+    // Who is hurt: who was erased where the dump was made, and whose row waits here to be read by
+    // whoever lists the quarantine.
+    let world = World::with(weather());
+    let bad = |origin: &str| {
+        format!(
+            "{{\"view\":\"weather\",\"entity\":{{\"origin\":\"{origin}\"}},\"event_time\":{},\"features\":{{\"rain\":1}}}}",
+            at(6).micros()
+        )
+    };
+    let mut batch = WriteBatch::new();
+    for origin in ["EWR", "JFK"] {
+        batch.push_bad(
+            Timestamp::parse("no").unwrap_err(),
+            bad(origin).into_bytes(),
+            None,
+        );
+    }
+    let options = WriteOptions::buffered().quarantine();
+    assert_eq!(world.store.write(batch, options).unwrap().quarantined, 2);
+    let (store, view) = (&world.store, world.view());
+    let fence = [(vec![Value::from("EWR")], at(10), None)];
+    let error = store.restore_bounds(&view, None, &fence).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+    assert!(error.to_string().contains("set aside"), "{error}");
+    assert!(store.fences(&view).is_empty());
+    // An earlier fence reaches nothing of it; an erase clears the way.
+    let earlier = [(vec![Value::from("EWR")], at(5), None)];
+    store.restore_bounds(&view, None, &earlier).unwrap();
+    let erased = erase(&world, "EWR", EraseOptions::new());
+    assert_eq!(erased.quarantined, 1);
+    store.restore_bounds(&view, None, &fence).unwrap();
+    assert_eq!(store.quarantine().count(), 1);
+}
+
+#[test]
 fn a_snapshot_taken_before_answers_as_before() {
     // Who is hurt: whoever builds a training set while somebody is erased: half of it would change.
     let world = World::with(weather());

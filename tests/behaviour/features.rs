@@ -216,6 +216,28 @@ fn no_kind_of_nothing_is_taken_for_another() {
 }
 
 #[test]
+fn a_row_of_an_older_handle_says_nothing_of_a_younger_feature() {
+    // Who is hurt: a service that renewed one of its handles, and takes what is stored for absent.
+    let world = World::with(crate::weather::weather());
+    let old = world.view();
+    let rain = FeatureDefinition::new("rain", Type::F64).nullable();
+    let grown = crate::weather::weather().define(rain).build().unwrap();
+    world.store.apply(grown).unwrap();
+    let (new, newark) = (world.view(), world.entity("EWR"));
+    let rain = new.feature::<f64>("rain").unwrap();
+    let mut batch = WriteBatch::new();
+    let row = batch.put(&new, &newark, at(6)).set(&rain, 2.0);
+    row.finish().unwrap();
+    let options = WriteOptions::buffered();
+    world.store.write(batch, options).unwrap();
+    let ask = |view: &View| world.store.get(view, &newark, Question::latest()).unwrap();
+    assert_eq!(ask(&new).get(&rain).unwrap(), Some(2.0));
+    let error = ask(&old).get(&rain).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("view again"), "{error}");
+}
+
+#[test]
 fn a_struct_keeps_to_its_own_view() {
     let world = world();
     let other = ViewDefinition::builder("sky").key("origin", Type::String);

@@ -54,6 +54,8 @@ fn a_store_in_a_forked_child_refuses_instead_of_hanging() {
             && is_forked(store.sync())
             && is_forked(store.apply(weather().build().unwrap()))
             && is_forked(store.restore_bounds(&view, None, &[]))
+            && is_forked(store.erase(&view, &newark, EraseOptions::new()))
+            && is_forked(store.check_erase(&view, &newark, EraseOptions::new()))
             && is_forked(store.compact())
             && ticket.try_wait().is_some_and(is_forked)
             && is_forked(ticket.wait())

@@ -1,6 +1,6 @@
 //! Positions and freshness: how far a log has been taken in, and what may be said of it.
 
-use crate::weather::{World, at, put, weather};
+use crate::weather::{RowOf, World, at, put, weather};
 use asof::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,6 +106,42 @@ fn a_batch_of_duplicates_moves_its_position() {
         .unwrap();
     assert_eq!((receipt.rows, receipt.duplicate), (1, 1));
     assert_eq!(position(&world), 1);
+}
+
+#[test]
+fn a_position_moves_whatever_becomes_of_the_rows() {
+    // Who is hurt: a consumer that reads the same records for ever, because none of them is news.
+    let hour = Span::micros(3_600_000_000);
+    let world = World::with(weather().source(LOG).history(Retention::Window(hour)));
+    let (store, view) = (&world.store, world.view());
+    let mut next = 0;
+    let mut took = |rows: &[RowOf<'_>], bad: usize, options: WriteOptions| {
+        let mut batch = WriteBatch::new();
+        rows.iter().for_each(|row| row.add(&mut batch, &view));
+        for n in 0..bad {
+            let (open, close) = ("{\"view\":\"weather\",\"entity\":{\"origin\":", "}");
+            let line = format!(
+                "{open}\"EWR\"{close},\"event_time\":{n},\"features\":{{\"rain\":1{close}{close}"
+            );
+            batch.push_bad(unreadable(), line, None);
+        }
+        batch.from_log(LOG, "0", next..next + 1);
+        next += 1;
+        let receipt = store.write(batch, options).unwrap();
+        assert_eq!(position(&world), next);
+        receipt
+    };
+    let synced = WriteOptions::synced;
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 0, synced()).applied, 1);
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 0, synced()).duplicate, 1);
+    took(&[put("EWR", at(10), 1.0)], 0, synced());
+    assert_eq!(took(&[put("EWR", at(9), 1.0)], 0, synced()).too_late, 1);
+    assert_eq!(took(&[], 2, synced().quarantine()).quarantined, 2);
+    let erased = store.erase(&view, &world.entity("EWR"), EraseOptions::new());
+    assert_eq!(erased.unwrap().quarantined, 2);
+    // Behind a fence a bad row is no reason to refuse a batch.
+    assert_eq!(took(&[put("EWR", at(11), 1.0)], 2, synced()).fenced, 3);
+    assert_eq!(took(&[], 0, synced()).rows, 0);
 }
 
 #[test]
@@ -279,6 +315,30 @@ fn too_many_gaps_refuse_a_batch_and_name_the_first() {
     assert_eq!(world.temp("EWR"), None, "nothing was written");
     take(&world, 0..2);
     assert_eq!(position(&world), 3, "what closes the gap is welcome");
+}
+
+#[test]
+fn one_batch_leaves_no_more_gaps_than_many_do() {
+    // Who is hurt: the same process, when its consumer writes all it has at once.
+    let world = fed();
+    let gaps = |n: u64| {
+        let mut ahead = WriteBatch::new();
+        for n in 1..=n {
+            ahead.from_log(LOG, "0", n * 2..n * 2 + 1);
+        }
+        world.store.write(ahead, WriteOptions::buffered())
+    };
+    let error = gaps(4_097).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("offset 0"), "{error}");
+    gaps(4_096).unwrap();
+    // The same again needs no room, and what closes gaps makes some for what comes after it.
+    gaps(4_096).unwrap();
+    let mut closing = WriteBatch::new();
+    closing.from_log(LOG, "0", 0..5_000);
+    closing.from_log(LOG, "0", 10_000..10_001);
+    world.store.write(closing, WriteOptions::synced()).unwrap();
+    assert_eq!(position(&world), 5_001, "and on through what is there");
 }
 
 #[test]
@@ -457,24 +517,57 @@ fn a_snapshot_claims_no_more_than_it_sees() {
     assert_eq!(through(&world), Some(at(9)));
 }
 
+/// Event time of record `n` of a log that says after each that it is complete through it.
+fn told(n: u64) -> Timestamp {
+    at(1).saturating_add(Span::micros(n as i64))
+}
+
+/// Takes such a log in, record by record, while somebody looks.
+fn while_it_is_told(world: &World, records: u64, look: impl FnOnce(&AtomicBool)) {
+    let (view, done) = (world.view(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..records {
+                let mut batch = WriteBatch::new();
+                put("EWR", told(n), n as f64).add(&mut batch, &view);
+                batch.from_log(LOG, "0", n..n + 1).complete_through(told(n));
+                world.store.write(batch, WriteOptions::synced()).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        look(&done);
+    });
+}
+
+#[test]
+fn an_explanation_that_demands_freshness_sees_what_was_claimed() {
+    // Who is hurt: whoever asks why an answer is old, and is told of a row that is older still.
+    let world = fed();
+    let (view, entity) = (world.view(), world.entity("EWR"));
+    while_it_is_told(&world, 600, |done| {
+        let mut next = 0;
+        while next < 600 && !done.load(Ordering::SeqCst) {
+            let demand = Question::as_of(told(next)).require_fresh(Span::micros(0));
+            let Ok(why) = world.store.explain(&view, &entity, demand) else {
+                continue;
+            };
+            let newest = why.versions.iter().find(|v| v.rule == Rule::Decides);
+            assert_eq!(newest.map(|v| v.event_time), Some(told(next)));
+            next += 1;
+        }
+        assert!(
+            next > 0,
+            "nothing was claimed while it was looked at: no test"
+        );
+    });
+}
+
 #[test]
 fn a_snapshot_taken_while_others_write_claims_no_more_than_it_sees() {
     // The same, for a snapshot that is taken just when a claim comes into force.
     let world = fed();
     let (view, entity) = (world.view(), world.entity("EWR"));
-    let done = AtomicBool::new(false);
-    let base = at(1);
-    let time = |n: u64| base.saturating_add(Span::micros(n as i64));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for n in 0..1_500 {
-                let mut batch = WriteBatch::new();
-                put("EWR", time(n), n as f64).add(&mut batch, &view);
-                batch.from_log(LOG, "0", n..n + 1).complete_through(time(n));
-                world.store.write(batch, WriteOptions::synced()).unwrap();
-            }
-            done.store(true, Ordering::SeqCst);
-        });
+    while_it_is_told(&world, 1_500, |done| {
         let mut newest = 0;
         while !done.load(Ordering::SeqCst) {
             let snapshot = world.store.snapshot();
@@ -484,7 +577,7 @@ fn a_snapshot_taken_while_others_write_claims_no_more_than_it_sees() {
             let row = snapshot.get(&view, &entity, Question::latest()).unwrap();
             let seen = row.by_name("temp").unwrap().event_time.unwrap();
             assert!(seen >= through, "it claims {through} and sees {seen}");
-            newest = newest.max(through.micros_since(base));
+            newest = newest.max(through.micros_since(told(0)));
         }
         assert!(
             newest > 0,

@@ -22,6 +22,7 @@ mod preflight;
 mod quarantine;
 mod sets;
 mod stats;
+mod together;
 mod trace;
 mod views;
 mod weather;

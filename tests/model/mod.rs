@@ -144,7 +144,24 @@ pub struct Model {
     definition: ViewDefinition,
     pub floor: Option<Timestamp>,
     pub horizon: Option<Timestamp>,
+    /// The largest event time ever accepted. An erase does not take it back.
+    newest: Option<Timestamp>,
+    /// "Exactly the versions with `rec <= R` or `et <= X` at that time": R and X of each erase.
+    fences: BTreeMap<Vec<Column>, Fence>,
     entities: BTreeMap<Vec<Column>, (Vec<Value>, BTreeSet<Version>)>,
+}
+
+/// What an erase has put out of reach.
+#[derive(Debug, Clone, Copy)]
+pub struct Fence {
+    pub recorded: Timestamp,
+    pub floor: Option<Timestamp>,
+}
+
+impl Fence {
+    fn keeps_out(&self, version: &Version) -> bool {
+        version.rec <= self.recorded || self.floor.is_some_and(|x| version.et <= x)
+    }
 }
 
 impl Model {
@@ -153,16 +170,33 @@ impl Model {
             definition,
             floor: None,
             horizon: None,
+            newest: None,
+            fences: BTreeMap::new(),
             entities: BTreeMap::new(),
         }
     }
 
     /// "Writing is set insertion." Says whether the version is new.
     pub fn insert(&mut self, entity: &[Value], version: Version) -> bool {
+        let fence = self.fences.get(&key(entity));
+        if fence.is_some_and(|fence| fence.keeps_out(&version)) {
+            return false;
+        }
+        self.newest = self.newest.max(Some(version.et));
         let slot = self.entities.entry(key(entity));
         slot.or_insert_with(|| (entity.to_vec(), BTreeSet::new()))
             .1
             .insert(version)
+    }
+
+    /// "Removes, and from then on fences. Fences join by maximum."
+    pub fn erase(&mut self, entity: &[Value], fence: Fence) {
+        let joined = self.fences.entry(key(entity)).or_insert(fence);
+        joined.recorded = joined.recorded.max(fence.recorded);
+        joined.floor = joined.floor.max(fence.floor);
+        if let Some((_, versions)) = self.entities.get_mut(&key(entity)) {
+            versions.retain(|version| !joined.keeps_out(version));
+        }
     }
 
     /// Every entity that was ever written, in the order of their columns.
@@ -187,8 +221,7 @@ impl Model {
         let Retention::Window(window) = self.definition.time().history else {
             return;
         };
-        let all = self.entities.values().flat_map(|(_, versions)| versions);
-        let Some(newest) = all.map(|version| version.et).max() else {
+        let Some(newest) = self.newest else {
             return;
         };
         let floor = now.min(newest).saturating_sub(window);

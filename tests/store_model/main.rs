@@ -48,6 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reopen),
         1 => Just(Step::Kill),
         2 => (1i64..20).prop_map(Step::Wait),
+        1 => (0i64..3, prop::option::of(980i64..1_020))
+            .prop_map(|(id, recorded)| Step::Erase(id, recorded)),
     ]
 }
 

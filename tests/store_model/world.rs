@@ -5,10 +5,11 @@
     reason = "this file is a module of a test and of a fuzz target"
 )]
 
-use crate::model::{Answer, FeatureAnswer, Model, Version};
+use crate::model::{Answer, FeatureAnswer, Fence, Model, Version};
 use asof::{
-    Entity, HistoryRange, ManualClock, Op, Question, Read, Result, Row, Span, Store, StoreOptions,
-    Timestamp, Value, Verdict, View, ViewDefinition, WriteBatch, WriteOptions,
+    Entity, EraseOptions, ExplainedVersion, Explanation, HistoryRange, ManualClock, Op, Question,
+    Read, Result, Row, Span, Store, StoreOptions, Timestamp, Value, Verdict, View, ViewDefinition,
+    WriteBatch, WriteOptions,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ pub enum Step {
     /// What a killed process leaves: the files as they are, opened in another place.
     Kill,
     Wait(i64),
+    /// Everything of an entity, or what was recorded up to then.
+    Erase(i64, Option<i64>),
 }
 
 fn t(micros: i64) -> Timestamp {
@@ -53,6 +56,9 @@ fn t(micros: i64) -> Timestamp {
 fn entity_of(fact: &Fact) -> Vec<Value> {
     vec![Value::I64(fact.entity)]
 }
+
+/// An erased entity, and the recorded-at bound and the floor of its fence.
+type Bounds = (Vec<Value>, Timestamp, Option<Timestamp>);
 
 /// A store under test and what is needed to open it again.
 struct World {
@@ -110,13 +116,21 @@ impl World {
             row.finish()?;
         }
         let receipt = self.store.write(batch, WriteOptions::buffered())?;
-        let sum = receipt.applied + receipt.duplicate + receipt.too_late;
+        let sum = receipt.applied + receipt.duplicate + receipt.too_late + receipt.fenced;
         assert_eq!(
             (receipt.rows, receipt.rows),
             (sum, facts.len() as u64),
             "{receipt}"
         );
         Ok(())
+    }
+
+    /// The fences, as one store takes them over from another.
+    fn fences(&self) -> Result<Vec<Bounds>> {
+        let fences = self.store.fences(&self.view()?).into_iter();
+        Ok(fences
+            .map(|(entity, recorded, floor)| (entity.to_values(), recorded, floor))
+            .collect())
     }
 
     /// Lets a step happen; `before` is every fact that was written so far.
@@ -143,6 +157,15 @@ impl World {
                 self.store = World::open(&self.path, &self.clock)?;
             }
             Step::Wait(micros) => self.clock.advance(Span::micros(*micros)),
+            Step::Erase(id, recorded) => {
+                let mut options = EraseOptions::new();
+                options.recorded_at = recorded.map(t);
+                let erased = self
+                    .store
+                    .erase(&self.view()?, &self.entity(*id)?, options)?;
+                let due = recorded.map_or(self.store.now(), t);
+                assert!(erased.recorded_at >= due, "{erased:?}");
+            }
         }
         Ok(())
     }
@@ -267,6 +290,7 @@ fn ask(world: &World, model: &Model, at: Option<i64>, known_at: Option<i64>) -> 
             expected,
             "snap: {place}"
         );
+        explains(&world.store.explain(&view, entity, question)?, &expected);
         let scanned = scanned.get(&(id as i64));
         match expected.verdict {
             Verdict::Never => assert_eq!(scanned, None, "scan: {place}"),
@@ -274,6 +298,20 @@ fn ask(world: &World, model: &Model, at: Option<i64>, known_at: Option<i64>) -> 
         }
     }
     Ok(())
+}
+
+/// The reasons given have to be those of the answer.
+fn explains(why: &Explanation, answer: &Answer) {
+    for feature in &why.features {
+        let expected = &answer.features[&feature.name];
+        assert_eq!(feature.status, expected.status, "{why:?}");
+        let by = feature.by.map(|by| &why.versions[by]);
+        if let Some(event_time) = expected.event_time {
+            assert_eq!(by.map(|by| by.event_time), Some(event_time), "{why:?}");
+        }
+        let decides = |version: &&ExplainedVersion| version.decides.contains(&feature.name);
+        assert!(why.versions.iter().filter(decides).count() <= 1, "{why:?}");
+    }
 }
 
 fn check(world: &World, model: &Model) -> Result<()> {
@@ -325,6 +363,9 @@ pub fn run(definition: &ViewDefinition, steps: &[Step], seed: u64) -> Result<()>
             tell(&mut model, written);
             facts.extend(written.iter().cloned());
         }
+        for (entity, recorded, floor) in world.fences()? {
+            model.erase(&entity, Fence { recorded, floor });
+        }
         let floor = world.store.floor(&world.view()?);
         assert!(floor >= model.floor, "the floor went back at {step:?}");
         model.floor = floor;
@@ -339,6 +380,10 @@ pub fn run(definition: &ViewDefinition, steps: &[Step], seed: u64) -> Result<()>
     let path = directory.path().join("two");
     let other = World::new(&path, definition)?;
     other.clock.set(world.store.now());
+    // What is fenced is not accepted there, so nothing else would bring the floor up.
+    other
+        .store
+        .restore_bounds(&other.view()?, model.floor, &world.fences()?)?;
     let again: Vec<Fact> = facts.iter().step_by(2).cloned().collect();
     facts.extend(again);
     let mut random = seed | 1;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::catalog::Entity;
 use crate::format::catalog::Fence;
+use crate::format::key::Prefix;
 use crate::format::quarantine::{RecordForm, TOTALS_KEY};
 use crate::format::{Form, Raw};
 use crate::kv::Family;
@@ -8,7 +9,7 @@ use crate::schema::ViewDefinition;
 use crate::store::StoreOptions;
 use crate::time::Timestamp;
 use crate::value::Type;
-use crate::write::{WriteBatch, WriteOptions, entries_about};
+use crate::write::{WriteBatch, WriteOptions, entries_behind};
 use std::sync::Arc;
 
 fn weather() -> ViewDefinition {
@@ -88,7 +89,9 @@ fn about(store: &Store, entity: &Entity) -> Vec<QuarantineId> {
         floor: None,
         entity: entity.bytes().to_vec(),
     };
-    entries_about(store.kv(), store.catalog(), entity.prefix(), &fence).unwrap()
+    let of_it = |prefix: &Prefix| (prefix == entity.prefix()).then_some(&fence);
+    let found = entries_behind(store.kv(), store.catalog(), of_it).unwrap();
+    found.into_iter().map(|(_, id)| id).collect()
 }
 
 #[test]
@@ -177,4 +180,19 @@ fn the_row_that_comes_again_heals_its_damaged_entry() {
     set_aside(&store, [Raw::from("a")]);
     assert_eq!(store.quarantined(&whole.id).unwrap().raw, whole.raw);
     assert!(store.verify(&mut |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn stats_wait_for_nobody_who_is_at_the_quarantine() {
+    // Who is hurt: an exporter that asks every second, while an erase reads the whole quarantine.
+    let store = Store::temp().unwrap();
+    let held = store.0.writer.quarantine.hold();
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let store = &store;
+        scope.spawn(move || told.send(store.stats().unwrap().quarantine_rows));
+        let heard = heard.recv_timeout(std::time::Duration::from_secs(20));
+        drop(held);
+        assert_eq!(heard, Ok(0));
+    });
 }
