@@ -25,6 +25,7 @@ impl Kv {
         options::check_pinned(path)?;
         Ok(Kv {
             db,
+            tag: kv.tag,
             point: ReadOptions::default(),
             durable: super::durable::Durable::default(),
         })

@@ -150,6 +150,13 @@ impl Chain<'_> {
             out.findings.push(Finding::healthy(log_name(number), what));
             return;
         }
+        if let Some((what, whole)) = self.strange(wal) {
+            out.stop = Some((number, whole));
+            out.loss.bytes += wal.log.bytes - whole;
+            let finding = Finding::damaged(log_name(number), Some(whole), what);
+            out.findings.push(finding);
+            return;
+        }
         let gap = self.gap(number, wal);
         self.reached = wal.rows.last().or(self.reached);
         let finding = match (self.short(number, wal), wal.log.broken) {
@@ -158,6 +165,22 @@ impl Chain<'_> {
             (None, None) => gap.unwrap_or_else(|| Finding::healthy(log_name(number), rows(wal))),
         };
         out.findings.push(finding);
+    }
+
+    /// Why a log is none of this store, or none that stands in its place, and up to which byte it may
+    /// be replayed.
+    fn strange(&self, wal: &WalScan) -> Option<(String, u64)> {
+        if wal.foreign {
+            return Some(("it holds rows of another store".into(), 0));
+        }
+        let (first, reached) = (wal.rows.first()?, self.reached?);
+        (first <= reached).then(|| {
+            let what = format!(
+                "it begins with sequence {first}, and the logs before it go up to {reached}: it is an \
+                 older log, or a copy of one"
+            );
+            (what, 0)
+        })
     }
 
     /// Rows that should stand between the logs before this one and its first.

@@ -3,6 +3,7 @@
 use super::directory::{self, Found, Lock};
 use super::{Store, watermark};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
 use crate::preflight::{self, Evidence, Finding, Health, LogLoss};
 use crate::time::{Clock, SystemClock};
@@ -113,17 +114,21 @@ impl Store {
     pub fn examine(path: impl AsRef<Path>) -> Result<Examination> {
         let path = path.as_ref();
         let missing = || Error::not_found(format!("there is no store in {}", path.display()));
-        let marker = match directory::look(path) {
-            Ok(Found::Store(_)) => Finding::healthy("asof.store", "the marker of a store"),
+        let (marker, finding) = match directory::look(path) {
+            Ok(Found::Store(marker)) => {
+                let finding = Finding::healthy("asof.store", "the marker of a store");
+                (Some(marker), finding)
+            }
             Ok(Found::Nothing) => return Err(missing()),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                Finding::damaged("asof.store", None, error.to_string())
+                let finding = Finding::damaged("asof.store", None, error.to_string());
+                (None, finding)
             }
             Err(error) => return Err(error),
         };
         let _lock = Lock::take(path, SystemClock.now())?;
-        let mut found = examine(path)?;
-        found.findings.insert(0, marker);
+        let mut found = examine(path, marker.as_ref())?;
+        found.findings.insert(0, finding);
         found
             .findings
             .insert(1, Finding::healthy("lock", "nobody has the store open"));
@@ -132,9 +137,9 @@ impl Store {
 }
 
 /// Examines a store whose lock is held.
-pub(super) fn examine(path: &Path) -> Result<Examination> {
+pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examination> {
     let database = directory::db(path);
-    let (mark, mark_finding) = match watermark::read(path)? {
+    let (mark, mark_finding) = match watermark::read(path, marker)? {
         Ok(mark) => {
             let what = format!("sequence {} was durable", mark.sequence);
             (Some(mark), Finding::healthy(watermark::NAME, what))
@@ -145,11 +150,12 @@ pub(super) fn examine(path: &Path) -> Result<Examination> {
         Ok(manifest) => manifest,
         Err(finding) => return Ok(Examination::of(vec![finding, mark_finding])),
     };
+    let tag = marker.map(Marker::tag);
     let mut logs = BTreeMap::new();
     for log in numbers(&database)? {
         if log >= manifest.log_min {
             let bytes = read(&database.join(format!("{log:06}.log")))?;
-            logs.insert(log, preflight::scan_log(&bytes.unwrap_or_default()));
+            logs.insert(log, preflight::scan_log(&bytes.unwrap_or_default(), tag));
         }
     }
     let watermark = mark.unwrap_or_default();
