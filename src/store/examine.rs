@@ -34,6 +34,8 @@ pub struct Examination {
     /// The log and the byte behind which nothing can be replayed.
     pub(super) stop: Option<(u64, u64)>,
     pub(super) sequence: u64,
+    /// A log is gone from among others, so that batches are left in parts.
+    torn_apart: bool,
     pub(super) logs: Vec<u64>,
     pub(super) watermark: Option<Watermark>,
 }
@@ -58,7 +60,7 @@ impl Examination {
     /// [accepts the loss](crate::StoreOptions::accept_loss). Otherwise only a copy helps.
     pub fn is_acceptable(&self) -> bool {
         let mut damaged = self.findings.iter().filter(|f| f.health == Health::Damaged);
-        damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
+        !self.torn_apart && damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
     }
 
     pub(super) fn of(findings: Vec<Finding>) -> Examination {
@@ -67,6 +69,7 @@ impl Examination {
             loss: LogLoss::default(),
             stop: None,
             sequence: 0,
+            torn_apart: false,
             logs: Vec::new(),
             watermark: None,
         }
@@ -177,6 +180,7 @@ pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examinatio
         loss: judgement.loss,
         stop: judgement.stop,
         sequence: judgement.sequence,
+        torn_apart: judgement.torn_apart,
         logs: evidence.logs.into_keys().collect(),
         watermark: mark,
     })

@@ -13,6 +13,7 @@ mod quarantine;
 mod snapshot;
 mod sources;
 mod stats;
+mod tables;
 mod watermark;
 
 pub use erase::{EraseOptions, Erased, Erasure};

@@ -124,6 +124,8 @@ fn make(path: &Path, options: &mut StoreOptions) -> Result<(Kv, Marker)> {
         ..Watermark::default()
     };
     watermark::keep(path, &kv, watermark::create(path, first)?)?;
+    // The marker's name must not reach the disk before theirs.
+    directory::sync_directory(path)?;
     directory::finish(path)?;
     Ok((kv, marker))
 }

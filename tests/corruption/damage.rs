@@ -63,7 +63,11 @@ impl Damage {
     pub(crate) fn all(file: &Path, length: usize, role: impl Fn(usize) -> String) -> Vec<Damage> {
         let pages = length.div_ceil(PAGE);
         let swaps = (0..pages).flat_map(|a| (a + 1..pages.min(a + 4)).map(move |b| (a, b)));
-        let steps = |step: usize| (0..length).step_by(step).map(move |at| Kind::Zero(at, step));
+        let steps = |step: usize| {
+            (0..length)
+                .step_by(step)
+                .map(move |at| Kind::Zero(at, step))
+        };
         let parts = (0..length * 8)
             .map(Kind::Flip)
             .chain((0..length).map(Kind::Cut))

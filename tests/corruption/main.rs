@@ -82,12 +82,19 @@ fn main() -> ExitCode {
         }
     };
     let (from, to) = (number("--from", 0), number("--to", usize::MAX));
-    let chosen: Vec<usize> = chosen.into_iter().skip(from).take(to.saturating_sub(from)).collect();
+    let chosen: Vec<usize> = chosen
+        .into_iter()
+        .skip(from)
+        .take(to.saturating_sub(from))
+        .collect();
     assert!(!chosen.is_empty(), "there is nothing to do");
     let jobs = number("--jobs", 2);
     let judged = run(directory.path(), &chosen, jobs);
     let (counts, failed) = report(&damages, &judged, has("--damage"));
-    println!("{} passed, {failed} failed", judged.len().saturating_sub(failed));
+    println!(
+        "{} passed, {failed} failed",
+        judged.len().saturating_sub(failed)
+    );
     if let Some(ledger) = value("--ledger") {
         let line = format!(
             "corruption seed={seed} all={} from={from} done={} of={} failed={failed} classes={} seconds={}\n",
@@ -97,7 +104,10 @@ fn main() -> ExitCode {
             counts.len(),
             started.elapsed().as_secs()
         );
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(ledger);
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(ledger);
         let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
         written.expect("the ledger can be written");
     }

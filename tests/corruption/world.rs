@@ -52,7 +52,9 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = Outcome::ALL.iter();
-        let name = all.find(|(outcome, _)| outcome == self).map(|(_, name)| *name);
+        let name = all
+            .find(|(outcome, _)| outcome == self)
+            .map(|(_, name)| *name);
         f.pad(name.unwrap_or_default())
     }
 }
@@ -64,8 +66,10 @@ pub(crate) fn make(directory: &Path) {
         let store = options().create_if_missing(true).open(&live);
         let store = store.expect("a store is made");
         let halfway = || copy(&live, &directory.join("older"));
-        small_store::fill(&store, salt, || (salt == 0).then(halfway).unwrap_or_default())
-            .expect("it is filled");
+        small_store::fill(&store, salt, || {
+            (salt == 0).then(halfway).unwrap_or_default()
+        })
+        .expect("it is filled");
         copy(&live, &directory.join(name));
         drop(store);
     }
@@ -139,7 +143,9 @@ impl World {
         if answers.len() != self.answers.len() {
             return Err("SILENT: a view is gone".into());
         }
-        let report = store.verify(&mut |_| {}).map_err(|e| format!("verify: {e:?}"))?;
+        let report = store
+            .verify(&mut |_| {})
+            .map_err(|e| format!("verify: {e:?}"))?;
         let outcome = match (unread, report.is_clean()) {
             (0, true) => Outcome::Harmless,
             (0, false) => Outcome::Verify,

@@ -70,7 +70,10 @@ fn batches(part: i64, salt: i64) -> Vec<Vec<String>> {
     let mut batches = Vec::new();
     for n in 0..ORIGINS {
         let origin = format!("origin {n}");
-        let temp = format!(r#""features":{{"temp":{},"gust":null}}"#, n * 10 + part + salt);
+        let temp = format!(
+            r#""features":{{"temp":{},"gust":null}}"#,
+            n * 10 + part + salt
+        );
         let gust = format!(r#""op":"patch","features":{{"gust":{n}.5}}"#);
         let note = format!(r#""features":{{"minutes":{},"note":"of {n}"}}"#, n + salt);
         let mut batch = vec![
@@ -188,7 +191,11 @@ pub fn answers(store: &Store) -> Vec<(String, Answer)> {
             Ok(format!("{} {raw} {}", entry.id, entry.reason))
         })
         .collect();
-    answer(&mut out, "quarantine", entries.map(|lines| lines.join("\n")));
+    answer(
+        &mut out,
+        "quarantine",
+        entries.map(|lines| lines.join("\n")),
+    );
     answer(&mut out, "sources", Ok(format!("{:?}", store.sources())));
     let erasures = store.erasures().map(|erasures| format!("{erasures:?}"));
     answer(&mut out, "erasures", erasures);
@@ -200,7 +207,10 @@ fn of_entities(store: &Store, view: &View, entities: &[Entity], out: &mut Vec<(S
     let questions = [
         ("latest", Question::latest()),
         ("as of 7", Question::as_of(at(7))),
-        ("as of 12 known at 7", Question::as_of(at(12)).known_at(at(7))),
+        (
+            "as of 12 known at 7",
+            Question::as_of(at(12)).known_at(at(7)),
+        ),
     ];
     for (n, entity) in entities.iter().enumerate() {
         for (what, question) in &questions {

@@ -26,7 +26,9 @@ fn manifest() -> Vec<u8> {
 }
 
 fn evidence(logs: &[(u64, Vec<u8>)], sequence: u64, length: (u64, u64)) -> Evidence {
-    let scanned = logs.iter().map(|(number, log)| (*number, scan_log(log, Some(STORE))));
+    let scanned = logs
+        .iter()
+        .map(|(number, log)| (*number, scan_log(log, Some(STORE))));
     Evidence {
         manifest: (3, scan_manifest(&manifest())),
         logs: scanned.collect(),
