@@ -162,7 +162,7 @@ pub fn answers(store: &Store) -> Vec<(String, Answer)> {
         let entities = entities.expect("entities of its key");
         of_entities(store, &view, &entities, &mut out);
         answer(&mut out, format!("{name} dump"), dump(store, &view));
-        let digest = store.digest(&view).map(|digest| format!("{digest:?}"));
+        let digest = store.digest(&view).map(|digest| digest.to_string());
         answer(&mut out, format!("{name} digest"), digest);
         let scan = store.scan(&view, Question::latest()).and_then(|scan| {
             let mut lines: Vec<String> = Vec::new();
@@ -175,11 +175,11 @@ pub fn answers(store: &Store) -> Vec<(String, Answer)> {
         });
         answer(&mut out, format!("{name} scan"), scan);
         let bounds = format!(
-            "floor {:?}, horizon {:?}, fences {:?}, complete through {:?}",
-            store.floor(&view),
-            store.horizon(&view),
+            "floor {:?}, horizon {:?}, {} fences, complete through {:?}",
+            store.floor(&view).map(Timestamp::micros),
+            store.horizon(&view).map(Timestamp::micros),
             store.fences(&view).len(),
-            store.complete_through(&view)
+            store.complete_through(&view).map(Timestamp::micros)
         );
         answer(&mut out, format!("{name} bounds"), Ok(bounds));
     }
@@ -196,8 +196,23 @@ pub fn answers(store: &Store) -> Vec<(String, Answer)> {
         "quarantine",
         entries.map(|lines| lines.join("\n")),
     );
-    answer(&mut out, "sources", Ok(format!("{:?}", store.sources())));
-    let erasures = store.erasures().map(|erasures| format!("{erasures:?}"));
+    let position = store.position("weather-log", "0");
+    answer(&mut out, "position", Ok(position.to_string()));
+    let erasures = store.erasures().map(|erasures| {
+        let line = |erasure: &Erasure| {
+            format!(
+                "{} {} of {} rows up to {} and {} set aside, done {}",
+                erasure.number,
+                erasure.view,
+                erasure.versions,
+                erasure.recorded_at.micros(),
+                erasure.quarantined,
+                erasure.is_done
+            )
+        };
+        let lines: Vec<String> = erasures.iter().map(line).collect();
+        lines.join("\n")
+    });
     answer(&mut out, "erasures", erasures);
     out
 }
@@ -236,7 +251,12 @@ fn of_entities(store: &Store, view: &View, entities: &[Entity], out: &mut Vec<(S
 fn cells(row: &Row) -> Result<String> {
     let mut words = format!("{:?}", row.verdict());
     for (feature, answer) in row.iter() {
-        words += &format!(" {}={:?}", feature.name(), answer?);
+        let answer = answer?;
+        let et = answer.event_time.map(Timestamp::micros);
+        words += &format!(" {} {:?} {et:?} ", feature.name(), answer.status);
+        if let Some(value) = answer.value {
+            value.write_json(&mut words, TimeText::Micros);
+        }
     }
     Ok(words)
 }
