@@ -19,8 +19,9 @@
 //! 92
 //! ```
 //!
-//! It is written after what it speaks of is durable, and synced only when a store is opened or closed:
-//! after a power cut it may be older than the log, and is never newer.
+//! It is written after what it speaks of is durable, and synced when a store is opened or closed, when
+//! tables are written out, and a second after the last sync of a batch: after a power cut it may be older
+//! than the log, and is never newer.
 
 use super::checksum;
 use super::reader::Reader;

@@ -2,7 +2,7 @@
 //! every answer that it gave when it was written.
 //!
 //! To write it anew, after a change of an unreleased format:
-//! `ASOF_FREEZE=1 cargo test --test behaviour formats`, then `tests/formats/frozen.sh --accept` and a
+//! `ASOF_FREEZE=1 cargo test --test behaviour formats::a_store`, the same for `-p asof-cli --test cli frozen`, then `tests/formats/frozen.sh --accept` and a
 //! line in `tests/formats/CHANGES`.
 
 use crate::legitimate::copy;
