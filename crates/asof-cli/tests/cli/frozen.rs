@@ -26,6 +26,10 @@ fn world() -> World {
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "whoever freezes a format says so"
+)]
 fn the_dump_of_a_store_of_format_1_is_the_one_it_was() {
     // Who is hurt: whoever takes a dump with today's build and compares it with yesterday's.
     let world = world();
