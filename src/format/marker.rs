@@ -35,6 +35,12 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
+    /// What tells this store from others in its log.
+    pub(crate) fn tag(&self) -> [u8; 8] {
+        let (tag, _) = self.store_id.split_first_chunk().expect("sixteen bytes");
+        *tag
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend(STORE_FORMAT.to_le_bytes());

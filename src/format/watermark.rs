@@ -14,19 +14,21 @@
 //! 40  log u64 LE        a write-ahead log by its number, and how many bytes of it are durable
 //! 48  length u64 LE
 //! 56  boot              16 bytes: the run of the machine in which it was written; zeros if unknown
-//! 72  checksum u32 LE   over all of the above
-//! 76
+//! 72  store             16 bytes: the store that it belongs to, as its marker names it
+//! 88  checksum u32 LE   over all of the above
+//! 92
 //! ```
 //!
-//! It is written after what it speaks of is durable, and synced only when a store is opened or closed:
-//! after a power cut it may be older than the log, and is never newer.
+//! It is written after what it speaks of is durable, and synced when a store is opened or closed, when
+//! tables are written out, and a second after the last sync of a batch: after a power cut it may be older
+//! than the log, and is never newer.
 
 use super::checksum;
 use super::reader::Reader;
 use crate::error::{Error, Result};
 
 const MAGIC: [u8; 8] = *b"asof wm\x01";
-pub(crate) const SLOT_BYTES: usize = 76;
+pub(crate) const SLOT_BYTES: usize = 92;
 /// Where the second slot begins.
 pub(crate) const SLOT_APART: usize = 4096;
 pub(crate) const FILE_BYTES: usize = SLOT_APART + SLOT_BYTES;
@@ -46,6 +48,7 @@ pub(crate) struct Watermark {
     pub(crate) manifest: Extent,
     pub(crate) log: Extent,
     pub(crate) boot: [u8; 16],
+    pub(crate) store: [u8; 16],
 }
 
 impl Watermark {
@@ -71,6 +74,7 @@ impl Watermark {
             out.extend(number.to_le_bytes());
         }
         out.extend(self.boot);
+        out.extend(self.store);
         checksum::seal(b"", &mut out, 0);
         out
     }
@@ -92,6 +96,7 @@ impl Watermark {
                 bytes: reader.u64()?,
             },
             boot: reader.bytes(16)?.try_into().expect("sixteen bytes"),
+            store: reader.bytes(16)?.try_into().expect("sixteen bytes"),
         };
         reader.end()?;
         Ok(watermark)
@@ -141,6 +146,7 @@ mod tests {
                 bytes: 1 << 20,
             },
             boot: *b"a run of machine",
+            store: *b"this very store!",
         }
     }
 

@@ -179,6 +179,15 @@ impl Kv {
         })
     }
 
+    /// Syncs the watermark. Behind the last batch before a pause stands no later one that would tell
+    /// after a power cut that it was durable; so the watermark has to.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let Some(keeper) = self.durable.keeper.get().map(|keeper| keeper.lock()) else {
+            return Ok(());
+        };
+        keeper.file.sync_data().map_err(|e| failed(&keeper.path, e))
+    }
+
     /// Everything up to this sequence number is in tables: says so in the watermark, and syncs it.
     pub(super) fn seal(&self, sequence: u64) -> Result<()> {
         self.durable.sequence.fetch_max(sequence, Ordering::AcqRel);

@@ -58,6 +58,8 @@ impl Family {
 /// An open database.
 pub(crate) struct Kv {
     db: DB,
+    /// What tells this store from others in its log.
+    tag: crate::preflight::StoreTag,
     point: ReadOptions,
     durable: durable::Durable,
 }

@@ -10,24 +10,30 @@ impl Kv {
     /// Opens the database, or creates it when asked to. Every family is declared here: a family
     /// that is not would run with a cache and memtables of its own.
     pub(crate) fn open(path: &Path, create: bool, kv: &KvOptions) -> Result<Kv> {
-        let cache = Cache::new_hyper_clock_cache(kv.block_cache_bytes, 0);
-        let mut families = Vec::new();
-        for family in Family::ALL {
-            let options = options::of_family(family, kv, &cache)?;
-            families.push(ColumnFamilyDescriptor::new(family.name(), options));
-        }
-        let db = DB::open_cf_descriptors(
-            &options::of_database(create, kv.logs_may_be_cut)?,
-            path,
-            families,
-        )
-        .map_err(|e| failed(path, e))?;
+        let options = options::of_database(create, kv.logs_may_be_cut)?;
+        let db =
+            DB::open_cf_descriptors(&options, path, families(kv)?).map_err(|e| failed(path, e))?;
         options::check_pinned(path)?;
-        Ok(Kv {
+        Ok(Kv::of(db, kv))
+    }
+
+    /// Opens the database to look at it: no file of it is changed, and what RocksDB tells people goes
+    /// to a directory of its own.
+    pub(crate) fn look(path: &Path, diary: &Path, kv: &KvOptions) -> Result<Kv> {
+        let mut options = options::of_database(false, true)?;
+        options.set_db_log_dir(diary);
+        let db = DB::open_cf_descriptors_read_only(&options, path, families(kv)?, false)
+            .map_err(|e| failed(path, e))?;
+        Ok(Kv::of(db, kv))
+    }
+
+    fn of(db: DB, kv: &KvOptions) -> Kv {
+        Kv {
             db,
+            tag: kv.tag,
             point: ReadOptions::default(),
             durable: super::durable::Durable::default(),
-        })
+        }
     }
 
     /// Writes out what is in memory, so that the next open has no log to replay.
@@ -49,6 +55,15 @@ impl Kv {
     }
 }
 
+fn families(kv: &KvOptions) -> Result<Vec<ColumnFamilyDescriptor>> {
+    let cache = Cache::new_hyper_clock_cache(kv.block_cache_bytes, 0);
+    let family = |family: Family| {
+        let options = options::of_family(family, kv, &cache)?;
+        Ok(ColumnFamilyDescriptor::new(family.name(), options))
+    };
+    Family::ALL.into_iter().map(family).collect()
+}
+
 /// RocksDB calls a database that is not there an invalid argument. Its store is there, so it is lost.
 fn failed(path: &Path, error: rocksdb::Error) -> Error {
     if error.kind() == rocksdb::ErrorKind::InvalidArgument
@@ -57,6 +72,14 @@ fn failed(path: &Path, error: rocksdb::Error) -> Error {
         let text = format!(
             "the database in {} is lost, or its CURRENT file is, while the store's marker is there; \
              restore the store from a copy",
+            path.display()
+        );
+        return Error::corrupt(text).caused_by(error);
+    }
+    if error.kind() == rocksdb::ErrorKind::Corruption {
+        let text = format!(
+            "the database in {} is damaged and was not opened. Put back the file that is named, or the \
+             whole store, from a copy; `asof doctor` reads every table and names what is damaged",
             path.display()
         );
         return Error::corrupt(text).caused_by(error);

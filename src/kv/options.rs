@@ -19,6 +19,8 @@ pub(crate) struct KvOptions {
     /// The manifest remembers how long closed logs were. Whoever cut one off, and accepts the loss,
     /// opens once without being held to that.
     pub(crate) logs_may_be_cut: bool,
+    /// What tells this store from others in its log.
+    pub(crate) tag: crate::preflight::StoreTag,
 }
 
 /// Options without which a promise breaks. They are set at open and then read back from the file

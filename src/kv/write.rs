@@ -19,7 +19,7 @@ impl Kv {
     pub(crate) fn batch(&self) -> KvBatch<'_> {
         let mut batch = WriteBatch::default();
         // It stays in the log and tells, after damage, how far the log was durable.
-        batch.put_log_data(note(self.durable.sequence()));
+        batch.put_log_data(note(self.durable.sequence(), self.tag));
         KvBatch {
             kv: self,
             batch,

@@ -36,6 +36,8 @@ pub(crate) struct Judgement {
     /// The newest sequence number that an open would bring back.
     pub(crate) sequence: u64,
     pub(crate) loss: LogLoss,
+    /// A log is gone from among others: of batches that were one, parts are left in tables.
+    pub(crate) torn_apart: bool,
 }
 
 pub(crate) fn manifest_name(number: u64) -> String {
@@ -150,6 +152,13 @@ impl Chain<'_> {
             out.findings.push(Finding::healthy(log_name(number), what));
             return;
         }
+        if let Some((what, whole)) = self.strange(wal) {
+            out.stop = Some((number, whole));
+            out.loss.bytes += wal.log.bytes - whole;
+            let finding = Finding::damaged(log_name(number), Some(whole), what);
+            out.findings.push(finding);
+            return;
+        }
         let gap = self.gap(number, wal);
         self.reached = wal.rows.last().or(self.reached);
         let finding = match (self.short(number, wal), wal.log.broken) {
@@ -158,6 +167,22 @@ impl Chain<'_> {
             (None, None) => gap.unwrap_or_else(|| Finding::healthy(log_name(number), rows(wal))),
         };
         out.findings.push(finding);
+    }
+
+    /// Why a log is none of this store, or none that stands in its place, and up to which byte it may
+    /// be replayed.
+    fn strange(&self, wal: &WalScan) -> Option<(String, u64)> {
+        if wal.foreign {
+            return Some(("it holds rows of another store".into(), 0));
+        }
+        let (first, reached) = (wal.rows.first()?, self.reached?);
+        (first <= reached).then(|| {
+            let what = format!(
+                "it begins with sequence {first}, and the logs before it go up to {reached}: it is an \
+                 older log, or a copy of one"
+            );
+            (what, 0)
+        })
     }
 
     /// Rows that should stand between the logs before this one and its first.
@@ -176,12 +201,14 @@ impl Chain<'_> {
 
     /// Why a log is shorter than the watermark knew it, if it is.
     fn short(&self, number: u64, wal: &WalScan) -> Option<String> {
-        let durable = self.evidence.watermark.log;
-        (number == durable.number && wal.log.whole < durable.bytes).then(|| {
+        let watermark = self.evidence.watermark.log;
+        let closed = self.evidence.manifest.1.closed.get(&number);
+        let of_watermark = (number == watermark.number).then_some(watermark.bytes);
+        let durable = closed.copied().max(of_watermark)?;
+        (wal.log.whole < durable).then(|| {
             format!(
-                "{}; {} bytes were durable, {} are whole",
+                "{}; {durable} bytes were durable, {} are whole",
                 reason(&wal.log),
-                durable.bytes,
                 wal.log.whole
             )
         })
@@ -259,6 +286,16 @@ impl Chain<'_> {
 
     /// Rows that were durable and of which no trace is left.
     fn missing(&self, out: &mut Judgement) {
+        for (number, bytes) in &self.evidence.manifest.1.closed {
+            if !self.evidence.logs.contains_key(number) {
+                let what = format!(
+                    "it is missing; {bytes} bytes of it were durable, and the manifest needs them"
+                );
+                let finding = Finding::damaged(log_name(*number), None, what);
+                out.findings.push(finding);
+                out.torn_apart = true;
+            }
+        }
         let log = self.evidence.watermark.log;
         let needed = log.number >= self.evidence.manifest.1.log_min && log.bytes > 0;
         if needed && !self.evidence.logs.contains_key(&log.number) {

@@ -7,6 +7,10 @@
 use super::log::{self, Scan};
 use std::collections::BTreeMap;
 
+/// A log was begun or closed, and logs before one were deleted. Both have a length before them.
+const LOG_CLOSED: u64 = (1 << 13) + 7;
+const LOGS_DELETED: u64 = (1 << 13) + 8;
+
 /// How a manifest reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ManifestScan {
@@ -15,6 +19,8 @@ pub(crate) struct ManifestScan {
     pub(crate) sequence: u64,
     /// Logs from this number on are replayed; those before it have become tables.
     pub(crate) log_min: u64,
+    /// Logs that were closed and are still needed, and how many bytes of each were synced by then.
+    pub(crate) closed: BTreeMap<u64, u64>,
 }
 
 impl ManifestScan {
@@ -30,11 +36,13 @@ pub(crate) fn scan(bytes: &[u8]) -> ManifestScan {
     let log = log::scan(bytes, |record| {
         record.behind_damage || known.apply(record.content).is_some()
     });
+    known.closed.retain(|number, _| *number >= known.log_min);
     let of_families = known.families.values().min().copied().unwrap_or(0);
     ManifestScan {
         log,
         sequence: known.sequence,
         log_min: of_families.max(known.log_min),
+        closed: known.closed,
     }
 }
 
@@ -44,6 +52,7 @@ struct Known {
     families: BTreeMap<u64, u64>,
     log_min: u64,
     sequence: u64,
+    closed: BTreeMap<u64, u64>,
 }
 
 impl Known {
@@ -71,6 +80,11 @@ impl Known {
                 103 => fields.table()?,
                 200 => family = fields.number()?,
                 202 => dropped = true,
+                LOG_CLOSED => self.closed(fields.bytes()?)?,
+                LOGS_DELETED => {
+                    let first = Fields(fields.bytes()?).number()?;
+                    self.closed = self.closed.split_off(&first);
+                }
                 // All that may be ignored has a length before it.
                 tag if tag & 1 << 13 != 0 => drop(fields.bytes()?),
                 _ => return None,
@@ -85,6 +99,20 @@ impl Known {
             self.families.insert(family, 0);
         }
         Some(())
+    }
+
+    /// A log that was begun or closed: its number, then fields of its own. Only what was closed has a
+    /// synced size (field 2); 1 ends the fields.
+    fn closed(&mut self, log: &[u8]) -> Option<()> {
+        let mut fields = Fields(log);
+        let number = fields.number()?;
+        loop {
+            match fields.number()? {
+                1 => return Some(()),
+                2 => drop(self.closed.insert(number, fields.number()?)),
+                _ => return None,
+            }
+        }
     }
 }
 
@@ -164,6 +192,19 @@ mod tests {
                 .apply(&[0x81, 0x40, 2, b'i', b'd'])
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_manifest_tells_which_closed_logs_are_needed() {
+        let mut known = Known::default();
+        // Log 4 was begun, then closed with 300 bytes; so was 6, with 5.
+        known.apply(&[0x87, 0x40, 2, 4, 1]).unwrap();
+        assert!(known.closed.is_empty());
+        known.apply(&[0x87, 0x40, 5, 4, 2, 0xac, 2, 1]).unwrap();
+        known.apply(&[0x87, 0x40, 4, 6, 2, 5, 1]).unwrap();
+        assert_eq!(known.closed, BTreeMap::from([(4, 300), (6, 5)]));
+        known.apply(&[0x88, 0x40, 1, 5]).unwrap();
+        assert_eq!(known.closed, BTreeMap::from([(6, 5)]));
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod wal;
 
 pub(crate) use judge::{Evidence, judge};
 pub(crate) use manifest::{ManifestScan, current, scan as scan_manifest};
-pub(crate) use wal::{WalScan, note, scan as scan_log};
+pub(crate) use wal::{StoreTag, WalScan, note, scan as scan_log};
 
 use std::fmt;
 

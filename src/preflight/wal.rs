@@ -5,21 +5,27 @@
 //! batch     0  sequence u64 LE   of its first row
 //!           8  rows u32 LE
 //!           12 what RocksDB put there; ours begins with a note:
-//! note      12 3, 9              RocksDB's tag for what stays in the log, and the length
+//! note      12 3, 17             RocksDB's tag for what stays in the log, and the length
 //!           14 'D'               durable up to here:
 //!           15 sequence u64 LE
+//!           23 store             the first 8 bytes of the id of the store
 //! ```
 //!
 //! The note is what tells damage from a power cut. A record that cannot be read, with good ones behind
 //! it, may be a hole that a cut left in rows that nobody had synced. If a good one behind it says that
-//! the log was durable past the hole, it is damage.
+//! the log was durable past the hole, it is damage. The store stands in it because nothing in a log of
+//! RocksDB says where it belongs: one of another store would be replayed over these rows.
 
 use super::log::{self, Record, Scan};
 
+/// What tells a store from others in its log.
+pub(crate) type StoreTag = [u8; 8];
+
 /// The note that every batch begins with.
-pub(crate) fn note(durable: u64) -> [u8; 9] {
-    let mut note = [b'D'; 9];
-    note[1..].copy_from_slice(&durable.to_le_bytes());
+pub(crate) fn note(durable: u64, store: StoreTag) -> [u8; 17] {
+    let mut note = [b'D'; 17];
+    note[1..9].copy_from_slice(&durable.to_le_bytes());
+    note[9..].copy_from_slice(&store);
     note
 }
 
@@ -57,12 +63,14 @@ pub(crate) struct WalScan {
     pub(crate) behind: Rows,
     /// The largest sequence number that a record calls durable.
     pub(crate) durable: u64,
+    /// A batch of another store is among them.
+    pub(crate) foreign: bool,
 }
 
-/// Reads a write-ahead log.
-pub(crate) fn scan(bytes: &[u8]) -> WalScan {
+/// Reads a write-ahead log of a store, if it is known of which.
+pub(crate) fn scan(bytes: &[u8], store: Option<StoreTag>) -> WalScan {
     let (mut rows, mut behind) = (Rows::default(), Rows::default());
-    let mut durable = 0;
+    let (mut durable, mut foreign) = (0, false);
     let mut newest = None;
     let log = log::scan(
         bytes,
@@ -79,7 +87,10 @@ pub(crate) fn scan(bytes: &[u8]) -> WalScan {
             }
             let last = first.saturating_add(u64::from(count)).saturating_sub(1);
             newest = newest.max(Some(last));
-            durable = durable.max(noted(content).unwrap_or(0));
+            if let Some((noted, of)) = noted(content) {
+                foreign |= store.is_some_and(|store| store != of);
+                durable = durable.max(noted);
+            }
             let rows = if behind_damage {
                 &mut behind
             } else {
@@ -94,6 +105,7 @@ pub(crate) fn scan(bytes: &[u8]) -> WalScan {
         rows,
         behind,
         durable,
+        foreign,
     }
 }
 
@@ -104,11 +116,12 @@ fn batch(content: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_le_bytes(*sequence), u32::from_le_bytes(*count)))
 }
 
-fn noted(content: &[u8]) -> Option<u64> {
-    match content.get(12..23)? {
-        [3, 9, b'D', sequence @ ..] => sequence.try_into().ok().map(u64::from_le_bytes),
-        _ => None,
-    }
+fn noted(content: &[u8]) -> Option<(u64, StoreTag)> {
+    let [3, 17, b'D', noted @ ..] = content.get(12..31)? else {
+        return None;
+    };
+    let (sequence, store) = noted.split_first_chunk()?;
+    Some((u64::from_le_bytes(*sequence), store.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -118,8 +131,8 @@ mod tests {
     fn record(first: u64, rows: u32, durable: u64) -> Vec<u8> {
         let mut out = first.to_le_bytes().to_vec();
         out.extend(rows.to_le_bytes());
-        out.extend([3, 9]);
-        out.extend(note(durable));
+        out.extend([3, 17]);
+        out.extend(note(durable, *b"our tag!"));
         out.extend(b"rows");
         out
     }
@@ -128,7 +141,7 @@ mod tests {
     fn a_log_tells_its_rows_and_how_far_it_was_durable() {
         let batches = [record(8, 3, 7), record(11, 0, 7), record(11, 2, 10)];
         let log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let scan = scan(&log);
+        let scan = scan(&log, None);
         assert_eq!(scan.rows.range, Some((8, 12)));
         assert_eq!((scan.rows.batches, scan.durable), (3, 10));
         assert!(scan.log.broken.is_none());
@@ -140,21 +153,28 @@ mod tests {
         let mut log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let second = log.len() / 3;
         log[second + 20] ^= 1;
-        let scan = scan(&log);
+        let scan = scan(&log, None);
         assert_eq!(scan.rows.range, Some((1, 1)));
         assert_eq!(scan.behind.range, Some((4, 4)));
         assert_eq!(scan.durable, 3);
     }
 
     #[test]
+    fn a_batch_of_another_store_is_told() {
+        let log = log::framed(&[&record(1, 1, 0)]);
+        assert!(!scan(&log, Some(*b"our tag!")).foreign);
+        assert!(scan(&log, Some(*b"another!")).foreign);
+    }
+
+    #[test]
     fn sequence_numbers_that_go_back_are_no_log_of_ours() {
         let batches = [record(5, 2, 0), record(6, 1, 0)];
         let log = log::framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let broken = scan(&log).log.broken.expect("it goes back");
+        let broken = scan(&log, None).log.broken.expect("it goes back");
         assert_eq!(broken.why, log::Why::Content);
         let short = log::framed(&[b"short"]);
         assert_eq!(
-            scan(&short).log.broken.map(|b| b.why),
+            scan(&short, None).log.broken.map(|b| b.why),
             Some(log::Why::Content)
         );
     }

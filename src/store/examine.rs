@@ -3,6 +3,7 @@
 use super::directory::{self, Found, Lock};
 use super::{Store, watermark};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
 use crate::preflight::{self, Evidence, Finding, Health, LogLoss};
 use crate::time::{Clock, SystemClock};
@@ -33,6 +34,8 @@ pub struct Examination {
     /// The log and the byte behind which nothing can be replayed.
     pub(super) stop: Option<(u64, u64)>,
     pub(super) sequence: u64,
+    /// A log is gone from among others, so that batches are left in parts.
+    torn_apart: bool,
     pub(super) logs: Vec<u64>,
     pub(super) watermark: Option<Watermark>,
 }
@@ -57,7 +60,7 @@ impl Examination {
     /// [accepts the loss](crate::StoreOptions::accept_loss). Otherwise only a copy helps.
     pub fn is_acceptable(&self) -> bool {
         let mut damaged = self.findings.iter().filter(|f| f.health == Health::Damaged);
-        damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
+        !self.torn_apart && damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
     }
 
     pub(super) fn of(findings: Vec<Finding>) -> Examination {
@@ -66,6 +69,7 @@ impl Examination {
             loss: LogLoss::default(),
             stop: None,
             sequence: 0,
+            torn_apart: false,
             logs: Vec::new(),
             watermark: None,
         }
@@ -113,17 +117,21 @@ impl Store {
     pub fn examine(path: impl AsRef<Path>) -> Result<Examination> {
         let path = path.as_ref();
         let missing = || Error::not_found(format!("there is no store in {}", path.display()));
-        let marker = match directory::look(path) {
-            Ok(Found::Store(_)) => Finding::healthy("asof.store", "the marker of a store"),
+        let (marker, finding) = match directory::look(path) {
+            Ok(Found::Store(marker)) => {
+                let finding = Finding::healthy("asof.store", "the marker of a store");
+                (Some(marker), finding)
+            }
             Ok(Found::Nothing) => return Err(missing()),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                Finding::damaged("asof.store", None, error.to_string())
+                let finding = Finding::damaged("asof.store", None, error.to_string());
+                (None, finding)
             }
             Err(error) => return Err(error),
         };
         let _lock = Lock::take(path, SystemClock.now())?;
-        let mut found = examine(path)?;
-        found.findings.insert(0, marker);
+        let mut found = examine(path, marker.as_ref())?;
+        found.findings.insert(0, finding);
         found
             .findings
             .insert(1, Finding::healthy("lock", "nobody has the store open"));
@@ -132,9 +140,9 @@ impl Store {
 }
 
 /// Examines a store whose lock is held.
-pub(super) fn examine(path: &Path) -> Result<Examination> {
+pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examination> {
     let database = directory::db(path);
-    let (mark, mark_finding) = match watermark::read(path)? {
+    let (mark, mark_finding) = match watermark::read(path, marker)? {
         Ok(mark) => {
             let what = format!("sequence {} was durable", mark.sequence);
             (Some(mark), Finding::healthy(watermark::NAME, what))
@@ -145,11 +153,12 @@ pub(super) fn examine(path: &Path) -> Result<Examination> {
         Ok(manifest) => manifest,
         Err(finding) => return Ok(Examination::of(vec![finding, mark_finding])),
     };
+    let tag = marker.map(Marker::tag);
     let mut logs = BTreeMap::new();
     for log in numbers(&database)? {
         if log >= manifest.log_min {
             let bytes = read(&database.join(format!("{log:06}.log")))?;
-            logs.insert(log, preflight::scan_log(&bytes.unwrap_or_default()));
+            logs.insert(log, preflight::scan_log(&bytes.unwrap_or_default(), tag));
         }
     }
     let watermark = mark.unwrap_or_default();
@@ -171,6 +180,7 @@ pub(super) fn examine(path: &Path) -> Result<Examination> {
         loss: judgement.loss,
         stop: judgement.stop,
         sequence: judgement.sequence,
+        torn_apart: judgement.torn_apart,
         logs: evidence.logs.into_keys().collect(),
         watermark: mark,
     })

@@ -5,6 +5,7 @@ use super::directory;
 use super::examine::{self, Examination};
 use super::watermark;
 use crate::error::{Error, Result};
+use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
 use crate::kv::{Kv, KvOptions};
 use std::fs::{self, OpenOptions};
@@ -29,10 +30,11 @@ pub enum Loss {
 /// must be.
 pub(super) fn settle(
     path: &Path,
+    marker: &Marker,
     accepted: Loss,
     kv: &KvOptions,
 ) -> Result<(Watermark, Examination)> {
-    let found = examine::examine(path)?;
+    let found = examine::examine(path, Some(marker))?;
     if found.damage().is_some() && accepted != Loss::Nothing {
         let records = found.loss().records();
         if let Loss::UpTo(most) = accepted
@@ -46,8 +48,8 @@ pub(super) fn settle(
             )));
         }
         if found.is_acceptable() {
-            accept(path, &found, kv)?;
-            let left = examine::examine(path)?;
+            accept(path, marker, &found, kv)?;
+            let left = examine::examine(path, Some(marker))?;
             return Ok((left.verdict(path)?, left));
         }
     }
@@ -56,7 +58,7 @@ pub(super) fn settle(
 
 /// Cuts the log off behind its last whole row and puts a copy of everything that is cut off aside.
 /// Interrupted, it leaves a store that is still damaged and can be treated again.
-fn accept(path: &Path, found: &Examination, kv: &KvOptions) -> Result<()> {
+fn accept(path: &Path, marker: &Marker, found: &Examination, kv: &KvOptions) -> Result<()> {
     let database = directory::db(path);
     let aside = aside(path)?;
     let failed = |e| directory::io("putting aside what cannot be read of", path, e);
@@ -86,6 +88,7 @@ fn accept(path: &Path, found: &Examination, kv: &KvOptions) -> Result<()> {
         path,
         Watermark {
             sequence: found.sequence,
+            store: marker.store_id,
             ..Watermark::default()
         },
     )?;

@@ -14,6 +14,7 @@ mod quarantine;
 mod snapshot;
 mod sources;
 mod stats;
+mod tables;
 mod watermark;
 
 pub use erase::{EraseOptions, Erased, Erasure};
@@ -422,9 +423,14 @@ impl Syncing {
     fn start(self) -> Result<std::thread::JoinHandle<()>> {
         background::spawn("asof-sync", move || {
             let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                self.syncer.run(|| {
+                let doing = || {
                     let synced = sync(&self.kv, &self.catalog, self.clock.now());
                     synced.inspect_err(|error| self.poison.set(error))
+                };
+                self.syncer.run(doing, || {
+                    if let Err(error) = self.kv.settle() {
+                        self.poison.set(&error);
+                    }
                 });
             }));
             if ran.is_err() {

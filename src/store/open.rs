@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 impl Store {
     pub(super) fn open_with(
-        options: StoreOptions,
+        mut options: StoreOptions,
         path: &Path,
         temp: Option<tempfile::TempDir>,
     ) -> Result<Store> {
@@ -49,14 +49,15 @@ impl Store {
         // 4. Open or make the database.
         let (kv, marker, found) = match found {
             Found::Store(marker) => {
-                let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
+                options.kv.tag = marker.tag();
+                let (watermark, found) = loss::settle(path, &marker, options.loss, &options.kv)?;
                 let kv = Kv::open(&directory::db(path), false, &options.kv)?;
                 check_identity(&kv, &marker)?;
                 watermark::keep(path, &kv, watermark)?;
                 (kv, marker, found)
             }
             Found::Nothing => {
-                let (kv, marker) = make(path, &options)?;
+                let (kv, marker) = make(path, &mut options)?;
                 (kv, marker, Examination::of(Vec::new()))
             }
         };
@@ -104,11 +105,12 @@ impl Store {
 }
 
 /// Makes a store. The marker is put in place last, so that a store that is found is whole.
-fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
+fn make(path: &Path, options: &mut StoreOptions) -> Result<(Kv, Marker)> {
     let marker = Marker {
         store_id: random()?,
         hash_key: HashKey(random()?),
     };
+    options.kv.tag = marker.tag();
     directory::begin(path, &marker)?;
     let kv = Kv::open(&directory::db(path), true, &options.kv)?;
     let mut batch = kv.batch();
@@ -117,7 +119,13 @@ fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
     });
     batch.commit()?;
     kv.sync()?;
-    watermark::keep(path, &kv, watermark::create(path, Watermark::default())?)?;
+    let first = Watermark {
+        store: marker.store_id,
+        ..Watermark::default()
+    };
+    watermark::keep(path, &kv, watermark::create(path, first)?)?;
+    // The marker's name must not reach the disk before theirs.
+    directory::sync_directory(path)?;
     directory::finish(path)?;
     Ok((kv, marker))
 }

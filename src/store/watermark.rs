@@ -7,6 +7,7 @@
 use super::directory;
 use super::examine::read as read_file;
 use crate::error::{Error, Result};
+use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
 use crate::kv::{Keeper, Kv};
 use std::fs::{File, OpenOptions};
@@ -16,9 +17,17 @@ use std::path::Path;
 pub(super) const NAME: &str = "watermark";
 
 /// The watermark of a store, or why there is none.
-pub(super) fn read(path: &Path) -> Result<std::result::Result<Watermark, String>> {
+pub(super) fn read(
+    path: &Path,
+    marker: Option<&Marker>,
+) -> Result<std::result::Result<Watermark, String>> {
+    let ours = |mark: &Watermark| marker.is_none_or(|marker| marker.store_id == mark.store);
     Ok(match read_file(&path.join(NAME))? {
-        Some(file) => Watermark::newest(&file).map_err(|e| e.to_string()),
+        Some(file) => match Watermark::newest(&file) {
+            Ok(mark) if ours(&mark) => Ok(mark),
+            Ok(_) => Err("it is the watermark of another store".into()),
+            Err(e) => Err(e.to_string()),
+        },
         None => Err("it is missing, and every store has one".into()),
     })
 }

@@ -12,11 +12,15 @@
 use super::owner::Owner;
 use super::receipt::{Receipt, SetAside};
 use crate::error::{Error, ErrorKind, Result};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// So long after the last sync the syncer rests.
+const REST: Duration = Duration::from_secs(1);
 
 /// Who has committed what, and how far it is durable.
 #[derive(Default)]
@@ -77,13 +81,20 @@ impl Syncer {
     }
 
     /// Makes what is wanted durable, again and again, until stopped. Runs on a thread of its own;
-    /// `sync` makes everything in the log durable.
-    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>) {
+    /// `sync` makes everything in the log durable. `rest` is called once after a second in which
+    /// nothing was wanted, when something was synced before.
+    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>, rest: impl Fn()) {
+        let mut restless = false;
         loop {
             let covers = {
                 let mut state = self.state.lock();
                 while state.wanted <= state.done && !state.stopping {
-                    self.wanted_more.wait(&mut state);
+                    if !restless {
+                        self.wanted_more.wait(&mut state);
+                    } else if self.wanted_more.wait_for(&mut state, REST).timed_out() {
+                        restless = false;
+                        MutexGuard::unlocked(&mut state, &rest);
+                    }
                 }
                 if state.wanted <= state.done || state.failed.is_some() {
                     state.stopping = true;
@@ -97,6 +108,7 @@ impl Syncer {
                 state.committed
             };
             let synced = sync();
+            restless = true;
             let mut state = self.state.lock();
             match synced {
                 Ok(()) => state.done = covers,
@@ -316,11 +328,12 @@ mod tests {
         let syncs = AtomicU64::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                syncer.run(|| {
+                let sync = || {
                     syncs.fetch_add(1, Ordering::SeqCst);
-                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_millis(5));
                     Ok(())
-                });
+                };
+                syncer.run(sync, || {});
             });
             let writers: Vec<_> = (0..16)
                 .map(|_| {
@@ -343,6 +356,29 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_after_a_sync_is_a_rest_and_one_is_enough() {
+        // Who is hurt: whoever loses power in a quiet hour, with the newest watermark in memory only.
+        let syncer = Arc::new(Syncer::default());
+        let rests = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let rest = || {
+                    rests.fetch_add(1, Ordering::SeqCst);
+                };
+                syncer.run(|| Ok(()), rest);
+            });
+            std::thread::sleep(REST + REST / 2);
+            assert_eq!(rests.load(Ordering::SeqCst), 0, "nothing was synced");
+            for n in 1..3 {
+                syncer.wait(syncer.committed()).unwrap();
+                std::thread::sleep(REST * 5 / 2);
+                assert_eq!(rests.load(Ordering::SeqCst), n);
+            }
+            syncer.stop();
+        });
+    }
+
+    #[test]
     fn a_failed_sync_fails_everybody_after_it_and_is_not_tried_again() {
         let syncer = Arc::new(Syncer::default());
         let syncs = AtomicU64::new(0);
@@ -354,10 +390,11 @@ mod tests {
                 Some((syncer.clone(), number)),
             );
             scope.spawn(|| {
-                syncer.run(|| {
+                let sync = || {
                     syncs.fetch_add(1, Ordering::SeqCst);
                     Err(Error::new(ErrorKind::Io, "no"))
-                });
+                };
+                syncer.run(sync, || {});
             });
             assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Io);
             let later = syncer.committed();

@@ -13,14 +13,18 @@ mod features;
 mod forgotten;
 #[cfg(unix)]
 mod fork;
+mod formats;
 mod freshness;
 mod history;
+mod legitimate;
 mod limits;
 mod names;
 mod opening;
 mod preflight;
 mod quarantine;
 mod sets;
+#[path = "../small_store/mod.rs"]
+mod small_store;
 mod stats;
 mod together;
 mod trace;

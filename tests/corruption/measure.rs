@@ -1,7 +1,8 @@
 //! What the pre-flight and the watermark cost. Figures are for release builds.
 
-use crate::world::{define, open};
-use asof::{Store, StoreOptions, Timestamp, WriteBatch, WriteOptions};
+use asof::{
+    Result, Store, StoreOptions, Timestamp, Type, ViewDefinition, WriteBatch, WriteOptions,
+};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ pub(crate) fn run() -> ExitCode {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("store");
     let options = || StoreOptions::new().memtable_bytes(256 << 20);
-    drop(open(&path).and_then(|store| define(&store)));
+    define(&path).expect("a view is defined");
     let store = options().open(&path).expect("it opens");
     let mut n = 0;
     while log_bytes(&path) < LOG_BYTES {
@@ -65,6 +66,13 @@ fn slot_write(directory: &Path) -> Duration {
         .collect();
     times.sort();
     times[SYNCS / 2]
+}
+
+fn define(path: &Path) -> Result<()> {
+    let store = StoreOptions::new().create_if_missing(true).open(path)?;
+    let view = ViewDefinition::builder("view").key("id", Type::I64);
+    store.apply(view.feature("pad", Type::String).build()?)?;
+    store.close()
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

@@ -1,156 +1,240 @@
 //! The store that is damaged, and what may become of it.
 
-use crate::damage::Damage;
-use asof::{
-    ErrorKind, Question, Read, Result, Store, StoreOptions, Timestamp, Type, Verdict,
-    ViewDefinition, WriteBatch, WriteOptions,
-};
+use crate::damage::{Damage, Kind};
+use crate::small_store::{self, Answer};
+use crate::table::Parts;
+use asof::{ErrorKind, ManualClock, Store, StoreOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
-/// A store as a killed process left it: every batch was synced.
+/// A directory with a store as a killed process left it (`killed`), as it was a little before
+/// (`older`), another store (`foreign`), and a place where each copy is damaged.
 pub(crate) struct World {
-    directory: TempDir,
-    batches: u64,
+    directory: PathBuf,
+    copy: PathBuf,
+    answers: Vec<(String, Answer)>,
 }
 
-/// How a damaged store may end.
+/// Where damage is told, or that it harms nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
-    /// The pre-flight refused it.
-    Refused,
-    /// It opens with every synced row.
-    Whole,
+    /// Before the database was opened; no byte was changed.
+    PreFlight,
+    /// By the open.
+    Open,
+    /// By a read that fails; every other read is right, and `verify` finds it too.
+    Read,
+    /// By `verify` alone; every read is right.
+    Verify,
+    /// Nowhere: every read is right, and `verify` finds nothing.
+    Harmless,
+}
+
+/// How it ended, and the words in which that was told.
+pub(crate) type Told = (Outcome, String);
+
+impl Outcome {
+    pub(crate) const ALL: [(Outcome, &'static str); 5] = [
+        (Outcome::PreFlight, "pre-flight"),
+        (Outcome::Open, "open"),
+        (Outcome::Read, "read"),
+        (Outcome::Verify, "verify"),
+        (Outcome::Harmless, "harmless"),
+    ];
+
+    pub(crate) fn parse(name: &str) -> Option<Outcome> {
+        let mut all = Outcome::ALL.iter();
+        all.find(|(_, known)| *known == name).map(|(o, _)| *o)
+    }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Outcome::Refused => "refused",
-            Outcome::Whole => "opens whole",
+        let mut all = Outcome::ALL.iter();
+        let name = all
+            .find(|(outcome, _)| outcome == self)
+            .map(|(_, name)| *name);
+        f.pad(name.unwrap_or_default())
+    }
+}
+
+/// Makes the stores.
+pub(crate) fn make(directory: &Path) {
+    for (name, salt) in [("killed", 0), ("foreign", 1)] {
+        let live = directory.join("live").join(name);
+        let store = options().create_if_missing(true).open(&live);
+        let store = store.expect("a store is made");
+        let halfway = || copy(&live, &directory.join("older"));
+        small_store::fill(&store, salt, || {
+            (salt == 0).then(halfway).unwrap_or_default()
         })
+        .expect("it is filled");
+        copy(&live, &directory.join(name));
+        drop(store);
     }
 }
 
 impl World {
-    pub(crate) fn make(batches: u64) -> World {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let live = directory.path().join("live");
-        let store = open(&live).expect("a store is made");
-        define(&store).expect("a view is defined");
-        // A table, and a manifest that names it, before the rows that are only in the log.
-        (0..4).for_each(|n| write(&store, n).expect("a batch is written"));
-        store.compact().expect("it is compacted");
-        (4..batches).for_each(|n| write(&store, n).expect("a batch is written"));
-        copy(&live, &directory.path().join("killed"));
-        drop(store);
-        World { directory, batches }
-    }
-
-    fn killed(&self) -> PathBuf {
-        self.directory.path().join("killed")
-    }
-
-    /// Every damage of every file that says what is durable.
-    pub(crate) fn damages(&self) -> Vec<Damage> {
-        let killed = self.killed();
-        let mut damages = Vec::new();
-        let mut add = |role, file: &Path| {
-            let length = std::fs::metadata(killed.join(file))
-                .expect("it is there")
-                .len();
-            damages.extend(Damage::all(role, file, length as usize));
+    /// Looks at what was made. `worker` keeps the copies of several processes apart.
+    pub(crate) fn at(directory: &Path, worker: &str) -> World {
+        let mut world = World {
+            directory: directory.to_path_buf(),
+            copy: directory.join(format!("copy-{worker}")),
+            answers: Vec::new(),
         };
-        add("marker", Path::new("asof.store"));
-        add("watermark", Path::new("watermark"));
-        for entry in std::fs::read_dir(killed.join("db")).expect("a database") {
-            let name = entry.expect("an entry").file_name();
-            let name = name.to_str().expect("a name");
-            let file = Path::new("db").join(name);
-            if name == "CURRENT" {
-                add("current", &file);
-            } else if name.starts_with("MANIFEST") {
-                add("manifest", &file);
-            } else if name.ends_with(".log") {
-                add("log", &file);
-            }
+        world.renew();
+        let store = options().open(&world.copy).expect("a whole store opens");
+        world.answers = small_store::answers(&store);
+        for (question, answer) in &world.answers {
+            assert!(answer.is_ok(), "{question}: {answer:?}");
         }
-        // Between the two slots of the watermark nothing is written and nothing is read.
-        let idle = |damage: &Damage| {
-            damage.role == "watermark" && damage.byte().is_some_and(|at| (80..4_096).contains(&at))
-        };
-        damages.retain(|damage| !idle(damage));
-        damages
+        world
     }
 
-    /// Opens a damaged copy. An error is a promise that is broken.
-    pub(crate) fn outcome(&self, damage: &Damage) -> std::result::Result<Outcome, String> {
-        let copied = self.directory.path().join("copy");
-        let _ = std::fs::remove_dir_all(&copied);
-        copy(&self.killed(), &copied);
-        damage.inflict(&copied);
-        let store = match open_existing(&copied) {
+    fn renew(&self) {
+        let _ = std::fs::remove_dir_all(&self.copy);
+        copy(&self.directory.join("killed"), &self.copy);
+    }
+
+    /// Opens a damaged copy and asks everything; none where the damage changes no byte. An error is a
+    /// promise that is broken.
+    pub(crate) fn outcome(&self, damage: &Damage) -> std::result::Result<Option<Told>, String> {
+        self.renew();
+        let other = |name: &str| self.directory.join(name);
+        if !damage.inflict(&self.copy, &other("older"), &other("foreign")) {
+            return Ok(None);
+        }
+        let before = files(&self.copy);
+        let told = match Store::examine(&self.copy) {
+            Ok(found) => found.damage().map(ToString::to_string),
+            Err(error) => Some(refusal(&error)?),
+        };
+        let store = match options().open(&self.copy) {
+            Ok(store) if told.is_some() => {
+                drop(store);
+                return Err("examine tells damage, and it opens".into());
+            }
             Ok(store) => store,
-            Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Outcome::Refused),
-            // A marker may be turned into that of a newer format; nothing is opened or lost.
-            Err(error) if error.kind() == ErrorKind::UnsupportedFormat => {
-                return Ok(Outcome::Refused);
+            Err(error) if told.is_some() => {
+                let why = refusal(&error)?;
+                let after = files(&self.copy);
+                return match after == before {
+                    true => Ok(Some((Outcome::PreFlight, why))),
+                    false => Err("it was refused, and its bytes were changed".into()),
+                };
             }
-            Err(error) => return Err(format!("it ended in {error:?}")),
+            Err(error) => return Ok(Some((Outcome::Open, refusal(&error)?))),
         };
-        match missing(&store, self.batches) {
-            Ok(None) => Ok(Outcome::Whole),
-            Ok(Some(n)) => Err(format!("it opens, and synced batch {n} is lost")),
-            Err(error) => Err(format!("it opens, and a read ends in {error:?}")),
+        self.ask(&store).map(Some)
+    }
+
+    /// Asks everything of a store that has opened.
+    fn ask(&self, store: &Store) -> std::result::Result<Told, String> {
+        let answers = small_store::answers(store);
+        let mut unread = 0;
+        for ((question, answer), (_, right)) in answers.iter().zip(&self.answers) {
+            match answer {
+                Err(ErrorKind::Corrupt) => unread += 1,
+                _ if answer == right => {}
+                _ => return Err(format!("SILENT: {question}: {answer:?} and not {right:?}")),
+            }
         }
+        if answers.len() != self.answers.len() {
+            return Err("SILENT: a view is gone".into());
+        }
+        let report = store
+            .verify(&mut |_| {})
+            .map_err(|e| format!("verify: {e:?}"))?;
+        let outcome = match (unread, report.is_clean()) {
+            (0, true) => Outcome::Harmless,
+            (0, false) => Outcome::Verify,
+            (_, false) => Outcome::Read,
+            (_, true) => return Err("reads fail, and verify finds nothing".into()),
+        };
+        let said = report.findings.first().cloned();
+        Ok((outcome, said.unwrap_or_default()))
     }
 }
 
-pub(crate) fn open(path: &Path) -> Result<Store> {
-    options().create_if_missing(true).open(path)
+/// Whether an error is one that damage may end in.
+fn refusal(error: &asof::Error) -> std::result::Result<String, String> {
+    match error.kind() {
+        // A marker may be turned into that of a newer format; nothing is opened or lost.
+        ErrorKind::Corrupt | ErrorKind::UnsupportedFormat => {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            Ok(format!("{error}: {}", source.unwrap_or_default()))
+        }
+        _ => Err(format!("it ended in {error:?}")),
+    }
 }
 
-fn open_existing(path: &Path) -> Result<Store> {
-    options().open(path)
+/// Every damage of every file of a store, in the order of the files.
+pub(crate) fn damages(directory: &Path) -> Vec<Damage> {
+    let killed = directory.join("killed");
+    let mut damages = Vec::new();
+    for (file, bytes) in files_with_lock(&killed) {
+        let name = file.file_name().and_then(|name| name.to_str());
+        let name = name.expect("a name");
+        let role = match name {
+            "asof.store" => "marker",
+            "watermark" | "lock" => name,
+            "CURRENT" => "current",
+            "IDENTITY" => "identity",
+            "LOCK" => "rocksdb-lock",
+            "LOG" => "info-log",
+            _ if name.starts_with("OPTIONS-") => "options",
+            _ if name.starts_with("MANIFEST-") => "manifest",
+            _ if name.ends_with(".log") => "log",
+            _ if name.ends_with(".sst") => {
+                let parts = Parts::of(&bytes);
+                damages.extend(Damage::all(&file, bytes.len(), |byte| parts.name(byte)));
+                continue;
+            }
+            _ => panic!("the harness does not know {name}"),
+        };
+        damages.extend(Damage::all(&file, bytes.len(), |_| role.to_owned()));
+    }
+    // Between the two slots of the watermark nothing is written and nothing is read.
+    let idle = |damage: &Damage| {
+        let between = |at: usize| damage.role == "watermark" && (80..4_096).contains(&at);
+        match damage.kind {
+            Kind::Flip(bit) => between(bit / 8),
+            Kind::Cut(at) | Kind::Zero(at, 16) | Kind::ZeroTail(at) => between(at) && at % 64 > 0,
+            _ => false,
+        }
+    };
+    damages.retain(|damage| !idle(damage));
+    damages
 }
 
 fn options() -> StoreOptions {
     StoreOptions::new()
+        .clock(ManualClock::at(small_store::noon()))
         .block_cache_bytes(1 << 20)
-        .memtable_bytes(64 << 20)
+        .memtable_bytes(1 << 20)
 }
 
-pub(crate) fn define(store: &Store) -> Result<()> {
-    let view = ViewDefinition::builder("view").key("id", Type::I64);
-    store.apply(view.feature("pad", Type::String).build()?)?;
-    Ok(())
-}
-
-fn write(store: &Store, n: u64) -> Result<()> {
-    let view = store.view("view")?;
-    let mut batch = WriteBatch::new();
-    for row in 0..2 {
-        let entity = view.entity([(2 * n + row) as i64])?;
-        let row = batch.put(&view, &entity, Timestamp::from_secs(1_700_000_000));
-        row.set_value("pad", "x".repeat(20)).finish()?;
-    }
-    store.write(batch, WriteOptions::synced()).map(drop)
-}
-
-/// The first batch that is not there whole.
-fn missing(store: &Store, batches: u64) -> Result<Option<u64>> {
-    let Ok(view) = store.view("view") else {
-        return Ok(Some(0));
-    };
-    for id in 0..2 * batches {
-        let row = store.get(&view, &view.entity([id as i64])?, Question::latest())?;
-        if row.verdict() != Verdict::Found {
-            return Ok(Some(id / 2));
+pub(crate) fn files_with_lock(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for folder in ["", "db"] {
+        for entry in std::fs::read_dir(directory.join(folder)).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let name = path.strip_prefix(directory).expect("below it");
+                let bytes = std::fs::read(&path).expect("it can be read");
+                found.insert(name.to_path_buf(), bytes);
+            }
         }
     }
-    Ok((store.versions(&view)?.count() as u64 != 2 * batches).then_some(0))
+    found
+}
+
+/// Every file but the lock, into which whoever tries to open writes its name.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = files_with_lock(directory);
+    files.remove(Path::new("lock"));
+    files
 }
 
 /// A copy of a directory, as it is.
@@ -165,19 +249,4 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), to).expect("a copy");
         }
     }
-}
-
-/// What the written-down verdicts do not know: a class of damage that ends in a way it must not.
-pub(crate) fn strange(counts: &BTreeMap<(String, Outcome), u64>) -> Vec<String> {
-    let known: Vec<&str> = include_str!("verdicts.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| Some(line.rsplit_once(' ')?.0))
-        .collect();
-    counts
-        .keys()
-        .map(|(class, outcome)| format!("{class} {outcome}"))
-        .filter(|line| !known.contains(&line.as_str()))
-        .map(|line| format!("verdicts.txt does not allow: {line}"))
-        .collect()
 }

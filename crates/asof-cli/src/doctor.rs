@@ -12,11 +12,25 @@ use std::fmt::Write;
 pub(crate) fn run(session: &Session, args: &DoctorArgs) -> Result<Exit, Failure> {
     let path = session.path()?;
     let found = asof::Store::examine(path)?;
+    // A manifest that is damaged does not say which tables there are.
+    let tables = match found.damage() {
+        None => asof::Store::examine_tables(path)?,
+        Some(_) => Vec::new(),
+    };
+    let findings: Vec<&Finding> = found.findings().iter().chain(&tables).collect();
     let text = match session.format() {
-        Format::Table => render(&found),
-        Format::Json | Format::Ndjson => object(&found),
+        Format::Table => render(&found, &findings),
+        Format::Json | Format::Ndjson => object(&found, &findings),
     };
     session.stdout().raw(text.as_bytes())?;
+    if let Some(table) = tables.iter().find(|f| f.health == Health::Damaged) {
+        return Err(Failure::new(
+            Exit::Damaged,
+            format!(
+                "{table}. Put back this file from a copy of this store, or a copy of the whole store. Nothing was changed"
+            ),
+        ));
+    }
     let Some(damage) = found.damage() else {
         return Ok(Exit::Ok);
     };
@@ -61,8 +75,8 @@ fn choices(found: &Examination) -> String {
     }
 }
 
-fn render(found: &Examination) -> String {
-    let width = found.findings().iter().map(|f| f.file.len()).max();
+fn render(found: &Examination, findings: &[&Finding]) -> String {
+    let width = findings.iter().map(|f| f.file.len()).max();
     let width = width.unwrap_or(0);
     let mut out = String::new();
     for Finding {
@@ -71,7 +85,7 @@ fn render(found: &Examination) -> String {
         offset,
         what,
         ..
-    } in found.findings()
+    } in findings
     {
         let _ = write!(out, "{file:width$}  {:8}  ", health.to_string());
         if let Some(offset) = offset {
@@ -86,10 +100,14 @@ fn render(found: &Examination) -> String {
 }
 
 /// The same as JSON.
-fn object(found: &Examination) -> String {
+fn object(found: &Examination, findings: &[&Finding]) -> String {
     let mut out = String::from("{\"healthy\":");
-    let _ = write!(out, "{},\"files\":[", found.damage().is_none());
-    for (at, finding) in found.findings().iter().enumerate() {
+    let _ = write!(
+        out,
+        "{},\"files\":[",
+        findings.iter().all(|f| f.health != Health::Damaged)
+    );
+    for (at, finding) in findings.iter().enumerate() {
         out.push_str(if at > 0 { "," } else { "" });
         out.push_str("{\"file\":");
         write_json_string(&mut out, &finding.file);

@@ -88,14 +88,15 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             let mark = Watermark::decode(bytes)?;
             let (manifest, log) = (mark.manifest, mark.log);
             format!(
-                "generation {} sequence {} manifest {} to {} log {} to {} boot {:?}",
+                "generation {} sequence {} manifest {} to {} log {} to {} boot {:?} store {:?}",
                 mark.generation,
                 mark.sequence,
                 manifest.number,
                 manifest.bytes,
                 log.number,
                 log.bytes,
-                mark.boot.escape_ascii().to_string()
+                mark.boot.escape_ascii().to_string(),
+                mark.store.escape_ascii().to_string()
             )
         }
         "quarantine" => {

@@ -84,6 +84,7 @@ pub(super) fn records() -> Vec<(String, Vec<u8>)> {
             bytes: 1 << 20,
         },
         boot: *b"a run of machine",
+        store: *b"an id of a store",
     };
     let set = set_digest();
     vec![

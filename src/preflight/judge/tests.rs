@@ -5,18 +5,20 @@ use crate::format::watermark::Extent;
 use crate::preflight::log::framed;
 use crate::preflight::{note, scan_log, scan_manifest};
 
+const STORE: [u8; 8] = *b"our tag!";
+
 /// A log of batches of one row: sequence number, and what was durable when it was written.
 fn log(batches: &[(u64, u64)]) -> Vec<u8> {
     let batch = |(first, durable): &(u64, u64)| {
-        let head = [&first.to_le_bytes()[..], &[1, 0, 0, 0, 3, 9]].concat();
-        [head, note(*durable).to_vec(), vec![7; 20]].concat()
+        let head = [&first.to_le_bytes()[..], &[1, 0, 0, 0, 3, 17]].concat();
+        [head, note(*durable, STORE).to_vec(), vec![7; 20]].concat()
     };
     let batches: Vec<Vec<u8>> = batches.iter().map(batch).collect();
     framed(&batches.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 /// The bytes of one batch above.
-const BATCH: usize = 7 + 12 + 11 + 20;
+const BATCH: usize = 7 + 12 + 19 + 20;
 
 /// Sequence 10 is accounted for, logs from 4 on are needed.
 fn manifest() -> Vec<u8> {
@@ -24,7 +26,9 @@ fn manifest() -> Vec<u8> {
 }
 
 fn evidence(logs: &[(u64, Vec<u8>)], sequence: u64, length: (u64, u64)) -> Evidence {
-    let scanned = logs.iter().map(|(number, log)| (*number, scan_log(log)));
+    let scanned = logs
+        .iter()
+        .map(|(number, log)| (*number, scan_log(log, Some(STORE))));
     Evidence {
         manifest: (3, scan_manifest(&manifest())),
         logs: scanned.collect(),
@@ -191,4 +195,21 @@ fn an_older_or_a_shorter_manifest_is_damage() {
         DAMAGED,
         "RocksDB would read in circles"
     );
+}
+
+#[test]
+fn a_log_that_stands_there_twice_or_comes_from_another_store_is_damage() {
+    // Who is hurt: whoever puts back one log from a copy, and has old rows replayed over new ones.
+    let log_of = |rows: &[(u64, u64)]| log(rows);
+    let first = log_of(&[(11, 10), (12, 10)]);
+    let again = evidence(&[(4, first.clone()), (9, first.clone())], 12, (4, 0));
+    assert_eq!(health(again), [Health::Damaged; 2]);
+    let goes_on = evidence(&[(4, first.clone()), (9, log_of(&[(13, 12)]))], 12, (4, 0));
+    assert_eq!(health(goes_on), [Health::Healthy; 2]);
+    let mut foreign = evidence(&[(4, first.clone())], 12, (4, 0));
+    let scanned = scan_log(&first, Some(*b"another!"));
+    foreign.logs.insert(4, scanned);
+    let judgement = judge(&foreign);
+    assert_eq!(judgement.stop, Some((4, 0)));
+    assert_eq!(health(foreign), [Health::Damaged; 2]);
 }

@@ -7,6 +7,7 @@ mod dump;
 mod erase;
 mod failures;
 mod freshness;
+mod frozen;
 mod get;
 mod golden;
 mod ingest;
