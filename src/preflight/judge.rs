@@ -150,28 +150,37 @@ impl Chain<'_> {
             out.findings.push(Finding::healthy(log_name(number), what));
             return;
         }
-        let gap = self.gap(number, wal);
+        if let Some(finding) = self.gap(number, wal, out) {
+            out.findings.push(finding);
+            return;
+        }
         self.reached = wal.rows.last().or(self.reached);
         let finding = match (self.short(number, wal), wal.log.broken) {
             (Some(what), None) => Finding::damaged(log_name(number), Some(wal.log.whole), what),
             (short, Some(broken)) => self.broken(number, wal, broken, short, out),
-            (None, None) => gap.unwrap_or_else(|| Finding::healthy(log_name(number), rows(wal))),
+            (None, None) => Finding::healthy(log_name(number), rows(wal)),
         };
         out.findings.push(finding);
     }
 
-    /// Rows that should stand between the logs before this one and its first.
-    fn gap(&self, number: u64, wal: &WalScan) -> Option<Finding> {
+    /// Rows that should stand between the logs before this one and its first. Nothing behind such a
+    /// gap is replayed: a batch that was built on a lost one would come back without it.
+    fn gap(&self, number: u64, wal: &WalScan, out: &mut Judgement) -> Option<Finding> {
         let (first, expected) = (wal.rows.first()?, self.end() + 1);
         if first <= expected {
             return None;
         }
+        out.stop = Some((number, 0));
+        out.loss.bytes += wal.log.bytes;
+        out.loss.batches += wal.rows.batches + wal.behind.batches;
         let what = format!("it begins with sequence {first}, and {expected} should come next");
-        Some(if self.evidence.same_boot || self.durable >= expected {
-            Finding::damaged(log_name(number), Some(0), what)
-        } else {
-            torn(log_name(number), 0, what)
-        })
+        if !self.evidence.same_boot && self.durable < expected {
+            let what = format!("{what}; neither was synced");
+            return Some(torn(log_name(number), 0, what));
+        }
+        out.loss.sequences = Some((expected, self.durable.max(expected)));
+        self.lose(wal.behind.last().or(wal.rows.last()), out);
+        Some(Finding::damaged(log_name(number), Some(0), what))
     }
 
     /// Why a log is shorter than the watermark knew it, if it is.

@@ -25,6 +25,7 @@ mod faults;
 mod full;
 mod ioctl;
 mod kill;
+mod lanes;
 mod ledger;
 mod oracle;
 mod power;

@@ -38,6 +38,11 @@ impl Tally {
         }
     }
 
+    /// How many runs there have been.
+    pub(crate) fn count(&self) -> u64 {
+        self.passed + self.failed
+    }
+
     pub(crate) fn pass(&mut self, class: &str) {
         self.passed += 1;
         *self.classes.entry(class.to_owned()).or_default() += 1;

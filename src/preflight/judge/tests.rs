@@ -125,6 +125,14 @@ fn a_hole_in_what_nobody_synced_is_damage_unless_power_was_cut() {
     assert_eq!(health(evidence(&[(4, hurt)], 11, (4, BATCH as u64))), CUT);
     let gap = [(4, rows[..BATCH].to_vec()), (6, log(&[(14, 10)]))];
     assert_eq!(health(evidence(&gap, 11, (4, BATCH as u64))), CUT);
+    // What lies behind the gap was built on what is gone: it does not come back without it.
+    for same_boot in [false, true] {
+        let judged = judge(&Evidence {
+            same_boot,
+            ..evidence(&gap, 11, (4, BATCH as u64))
+        });
+        assert_eq!((judged.stop, judged.sequence), (Some((6, 0)), 11));
+    }
     let mut last = rows.clone();
     last[2 * BATCH + 30] ^= 1;
     assert_eq!(health(evidence(&[(4, last)], 12, (4, 0))), CUT);
