@@ -5,6 +5,7 @@
 //! DIR/lock         held by the owner; says who that is
 //! DIR/watermark    how far the store was durable, see `format/watermark.rs`
 //! DIR/db/          RocksDB
+//! DIR/reserve      zeros, whose space is given back when the disk is full, see `store/reserve.rs`
 //! DIR/lost.N/      what could not be read and was accepted as lost, see `store/loss.rs`
 //! ```
 
@@ -147,9 +148,14 @@ impl Lock {
             std::process::id(),
             host()
         );
-        lock.set_len(0)
-            .and_then(|()| lock.write_all(owner.as_bytes()))
-            .map_err(failed)?;
+        let said = lock
+            .set_len(0)
+            .and_then(|()| lock.write_all(owner.as_bytes()));
+        match said {
+            // The lock is what counts, and a full disk is no reason not to read.
+            Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {}
+            said => said.map_err(failed)?,
+        }
         Ok(Lock { _file: lock })
     }
 }

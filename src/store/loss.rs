@@ -182,7 +182,12 @@ mod tests {
         // The pad stands in the version and in the latest row. The third batch fills the block up, but
         // for less than a record's header, so that the fourth begins with the next block.
         let around = length() - synced - 2 * 2_000;
-        write(&store, 2, (BLOCK - 4 - length() - around) / 2, WriteOptions::buffered());
+        write(
+            &store,
+            2,
+            (BLOCK - 4 - length() - around) / 2,
+            WriteOptions::buffered(),
+        );
         assert!((BLOCK - 6..BLOCK).contains(&length()));
         for id in 3..20 {
             write(&store, id, 2_000, WriteOptions::buffered());

@@ -1,6 +1,7 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
+use super::reserve::Reserve;
 use super::{Engine, Examination, NextView, Store, StoreOptions, Syncing, loss, watermark};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,32 +45,29 @@ impl Store {
         // 2. Own it. Who comes second may find a store that was not there a moment ago.
         let lock = Lock::take(path, SystemClock.now())?;
         let found = directory::look(path)?;
-        // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
-        //    opens them: opening rewrites the log, so afterwards is too late.
-        // 4. Open or make the database.
-        let (kv, marker, found) = match found {
-            Found::Store(marker) => {
-                let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
-                let kv = Kv::open(&directory::db(path), false, &options.kv)?;
-                check_identity(&kv, &marker)?;
-                watermark::keep(path, &kv, watermark)?;
-                (kv, marker, found)
+        // Where that fails for lack of space, once more with what was held back for it.
+        let reserve = Arc::new(Reserve::of(path, options.reserve_bytes));
+        let recovered = match recover(path, &options, &found) {
+            Err(error) if error.kind() == ErrorKind::StorageFull && reserve.release() => {
+                recover(path, &options, &found)?
             }
-            Found::Nothing => {
-                let (kv, marker) = make(path, &options)?;
-                (kv, marker, Examination::of(Vec::new()))
-            }
+            recovered => recovered?,
         };
-        // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
-        let catalog = Catalog::new(marker.hash_key);
-        let next_view = load_catalog(&kv, &catalog)?;
-        let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
-        // An erase that a crash cut short is carried out before anybody can ask.
-        super::erase::complete(&kv, &catalog, &quarantine, options.clock.now())?;
+        reserve.make();
+        let Recovered {
+            kv,
+            catalog,
+            next_view,
+            quarantine,
+            found,
+        } = recovered;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
-        let poison = Poison::default();
+        let held_back = reserve.clone();
+        let poison = Poison::new(move || {
+            held_back.release();
+        });
         let thread = Syncing {
             syncer: syncer.clone(),
             kv: kv.clone(),
@@ -93,6 +91,7 @@ impl Store {
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
             found,
+            reserve,
             clock: options.clock,
             writer,
             administration: Mutex::new(NextView(next_view)),
@@ -101,6 +100,47 @@ impl Store {
             _temp: temp,
         })))
     }
+}
+
+/// What opening has brought back.
+struct Recovered {
+    kv: Kv,
+    catalog: Catalog,
+    next_view: u32,
+    quarantine: Quarantine,
+    found: Examination,
+}
+
+fn recover(path: &Path, options: &StoreOptions, found: &Found) -> Result<Recovered> {
+    // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
+    //    opens them: opening rewrites the log, so afterwards is too late. Cut off what is torn.
+    // 4. Open or make the database.
+    let (kv, hash_key, found) = match found {
+        Found::Store(marker) => {
+            let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
+            let kv = Kv::open(&directory::db(path), false, &options.kv)?;
+            check_identity(&kv, marker)?;
+            watermark::keep(path, &kv, watermark)?;
+            (kv, marker.hash_key, found)
+        }
+        Found::Nothing => {
+            let (kv, marker) = make(path, options)?;
+            (kv, marker.hash_key, Examination::of(Vec::new()))
+        }
+    };
+    // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
+    let catalog = Catalog::new(hash_key);
+    let next_view = load_catalog(&kv, &catalog)?;
+    let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
+    // An erase that a crash cut short is carried out before anybody can ask.
+    super::erase::complete(&kv, &catalog, &quarantine, options.clock.now())?;
+    Ok(Recovered {
+        kv,
+        catalog,
+        next_view,
+        quarantine,
+        found,
+    })
 }
 
 /// Makes a store. The marker is put in place last, so that a store that is found is whole.

@@ -44,7 +44,10 @@ pub(crate) fn run<J: Send>(
         let ended = lanes
             .into_iter()
             .map(|lane| lane.join().map_err(|_| "a lane panicked".to_owned())?);
-        ended.collect::<Vec<_>>().into_iter().collect::<Result<(), String>>()
+        ended
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Result<(), String>>()
     })?;
     Ok(tally.into_inner().expect("no lane panics"))
 }

@@ -67,18 +67,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
 pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
     let at = PathBuf::from(arguments.text("image").ok_or("say --image DIR")?);
     let text = std::fs::read_to_string(at.join("question")).map_err(|e| e.to_string())?;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let number = |place: usize| -> Result<u64, String> {
-        let word = words.get(place).ok_or("the question is cut short")?;
-        word.parse().map_err(|_| format!("{word:?} is no number"))
-    };
-    let known = Known {
-        attempted: number(1)?,
-        acknowledged: number(2)?,
-        durable: number(3)?,
-        errors: 0,
-    };
-    let workload = Workload::named(words.first().ok_or("the question is empty")?)?;
+    let mut words = text.split_whitespace();
+    let workload = Workload::named(words.next().ok_or("the question is empty")?)?;
+    let known = Known::hear(&mut words)?;
+    let may_report = words.next() == Some("1");
     let image = read_image(&at.join("store"))?;
     let scratch = scratch()?;
     let path = scratch.path().join("store");
@@ -92,7 +84,7 @@ pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
         known,
         survives: Survives::Durable,
         replay: true,
-        may_report: number(4)? == 1,
+        may_report,
     });
     tally.note(outcome, || format!("judge --image {}", at.display()));
     Ok(tally)
@@ -124,11 +116,7 @@ fn scratch() -> Result<tempfile::TempDir, String> {
 
 impl Explorer<'_, '_> {
     /// Records one run of a workload and judges states of it.
-    fn explore(
-        &mut self,
-        workload: Workload,
-        states: u64,
-    ) -> Result<(), String> {
+    fn explore(&mut self, workload: Workload, states: u64) -> Result<(), String> {
         let root = self.scratch.join("recorded");
         lay_out(&Image::new(), &root).map_err(|e| e.to_string())?;
         let events = self.record(workload, &root, 0)?;
@@ -242,10 +230,7 @@ impl Explorer<'_, '_> {
     }
 
     fn record(&self, workload: Workload, root: &Path, first: u64) -> Result<Vec<Event>, String> {
-        let (ledger, log) = (
-            self.scratch.join("ledger"),
-            self.scratch.join("trace"),
-        );
+        let (ledger, log) = (self.scratch.join("ledger"), self.scratch.join("trace"));
         let _old = std::fs::remove_file(&ledger);
         let program = std::env::current_exe().map_err(|e| e.to_string())?;
         let mut command = Command::new(program);
@@ -283,11 +268,9 @@ impl Explorer<'_, '_> {
         ));
         lay_out(image, &at.join("store")).map_err(|e| e.to_string())?;
         let question = format!(
-            "{} {} {} {} {}\n",
+            "{} {} {}\n",
             workload.name(),
-            known.attempted,
-            known.acknowledged,
-            known.durable,
+            known.told(),
             u8::from(self.lies)
         );
         std::fs::write(at.join("question"), question).map_err(|e| e.to_string())?;

@@ -82,15 +82,10 @@ impl Worker {
 
     /// Asks, and starts over after a hang or an abort.
     pub(crate) fn judge(&mut self, question: Question<'_>) -> Result<String, String> {
-        let Known {
-            attempted,
-            acknowledged,
-            durable,
-            ..
-        } = question.known;
         let line = format!(
-            "{} {attempted} {acknowledged} {durable} {} {} {} {}\n",
+            "{} {} {} {} {} {}\n",
             question.workload.name(),
+            question.known.told(),
             u8::from(question.survives == Survives::Durable),
             u8::from(question.replay),
             u8::from(question.may_report),
@@ -143,25 +138,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn answer(line: &str) -> Result<String, String> {
-    let mut words = line.splitn(8, ' ');
+    let mut words = line.splitn(11, ' ');
+    let workload = Workload::named(words.next().ok_or("a question is empty")?)?;
+    let known = Known::hear(&mut words)?;
     let mut word = || words.next().ok_or("a question is cut short");
-    let workload = Workload::named(word()?)?;
-    let mut number = || -> Result<u64, String> {
-        word()?
-            .parse()
-            .map_err(|_| "a question has a bad number".into())
-    };
-    let known = Known {
-        attempted: number()?,
-        acknowledged: number()?,
-        durable: number()?,
-        errors: 0,
-    };
-    let survives = match number()? {
-        0 => Survives::Acknowledged,
+    let survives = match word()? {
+        "0" => Survives::Acknowledged,
         _ => Survives::Durable,
     };
-    let (replay, may_report) = (number()? == 1, number()? == 1);
+    let (replay, may_report) = (word()? == "1", word()? == "1");
     let path = Path::new(word()?);
     if may_report && oracle::is_reported_damage(workload, path) {
         return Ok("reported as damaged".into());
