@@ -19,6 +19,9 @@ pub(crate) struct KvOptions {
     /// The manifest remembers how long closed logs were. Whoever cut one off, and accepts the loss,
     /// opens once without being held to that.
     pub(crate) logs_may_be_cut: bool,
+    /// Whether tables are merged in the background. On a full disk a merge takes what space is left,
+    /// fails, and begins again.
+    pub(crate) merges: bool,
 }
 
 /// Options without which a promise breaks. They are set at open and then read back from the file
@@ -85,6 +88,7 @@ pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_max_write_buffer_number(4);
     options.set_write_buffer_size(kv.memtable_bytes);
+    options.set_disable_auto_compactions(!kv.merges);
     match family {
         Family::History => {
             table.set_block_size(8 << 10);

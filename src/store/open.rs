@@ -15,7 +15,7 @@ use crate::format::position::Position;
 use crate::format::reader::Reader;
 use crate::format::watermark::Watermark;
 use crate::id::{Hex, ViewId};
-use crate::kv::{Family, Kv, Walk};
+use crate::kv::{Family, Kv, KvOptions, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace;
 use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
@@ -47,13 +47,13 @@ impl Store {
         let found = directory::look(path)?;
         // Where that fails for lack of space, once more with what was held back for it.
         let reserve = Arc::new(Reserve::of(path, options.reserve_bytes));
-        let recovered = match recover(path, &options, &found) {
+        reserve.make();
+        let recovered = match recover(path, &options, &found, &reserve) {
             Err(error) if error.kind() == ErrorKind::StorageFull && reserve.release() => {
-                recover(path, &options, &found)?
+                recover(path, &options, &found, &reserve)?
             }
             recovered => recovered?,
         };
-        reserve.make();
         let Recovered {
             kv,
             catalog,
@@ -111,20 +111,29 @@ struct Recovered {
     found: Examination,
 }
 
-fn recover(path: &Path, options: &StoreOptions, found: &Found) -> Result<Recovered> {
+fn recover(
+    path: &Path,
+    options: &StoreOptions,
+    found: &Found,
+    reserve: &Reserve,
+) -> Result<Recovered> {
+    let database = KvOptions {
+        merges: reserve.check().is_ok(),
+        ..options.kv.clone()
+    };
     // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
     //    opens them: opening rewrites the log, so afterwards is too late. Cut off what is torn.
     // 4. Open or make the database.
     let (kv, hash_key, found) = match found {
         Found::Store(marker) => {
-            let (watermark, found) = loss::settle(path, options.loss, &options.kv)?;
-            let kv = Kv::open(&directory::db(path), false, &options.kv)?;
+            let (watermark, found) = loss::settle(path, options.loss, &database)?;
+            let kv = Kv::open(&directory::db(path), false, &database)?;
             check_identity(&kv, marker)?;
             watermark::keep(path, &kv, watermark)?;
             (kv, marker.hash_key, found)
         }
         Found::Nothing => {
-            let (kv, marker) = make(path, options)?;
+            let (kv, marker) = make(path, &database)?;
             (kv, marker.hash_key, Examination::of(Vec::new()))
         }
     };
@@ -144,13 +153,13 @@ fn recover(path: &Path, options: &StoreOptions, found: &Found) -> Result<Recover
 }
 
 /// Makes a store. The marker is put in place last, so that a store that is found is whole.
-fn make(path: &Path, options: &StoreOptions) -> Result<(Kv, Marker)> {
+fn make(path: &Path, options: &KvOptions) -> Result<(Kv, Marker)> {
     let marker = Marker {
         store_id: random()?,
         hash_key: HashKey(random()?),
     };
     directory::begin(path, &marker)?;
-    let kv = Kv::open(&directory::db(path), true, &options.kv)?;
+    let kv = Kv::open(&directory::db(path), true, options)?;
     let mut batch = kv.batch();
     batch.put(Family::Catalog, &IDENTITY_KEY, |out| {
         out.extend(marker.store_id)

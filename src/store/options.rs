@@ -50,6 +50,7 @@ impl Default for StoreOptions {
                 block_cache_bytes: 256 << 20,
                 memtable_bytes: 32 << 20,
                 logs_may_be_cut: false,
+                merges: true,
             },
         }
     }

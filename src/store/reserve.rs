@@ -2,16 +2,17 @@
 //! from reading, erasing, dropping what was set aside, or closing.
 //!
 //! ```text
-//! open    what opening needs fits? ── yes ──▶ make the reserve, or find it made ──▶ held
-//!              │ StorageFull                       │ no room
-//!              ▼                                   ▼
-//!         release, once more ────────────────▶ lacking: rows are refused, all else is done
+//! open    room to make the reserve, or made already? ── yes ──▶ held
+//!              │ no                                              │ StorageFull while opening
+//!              ▼                                                 ▼
+//!         lacking: rows are refused, all else is done ◀── released, once more
 //!
 //! a write meets StorageFull ──▶ released; the handle is poisoned; the next open begins again above
 //! ```
 //!
 //! A handle without its reserve takes no rows. Were they let in, whoever writes, fails, reopens and
-//! writes again would fill what was kept for erasing, in a minute.
+//! writes again would fill what was kept for erasing, in a minute. Nor does it merge tables: a merge
+//! on a full disk takes what is left, fails, and begins again.
 //!
 //! The file is written with zeros and not made sparse: only blocks that are allocated can be given back.
 

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let mut tally = Tally::new(what.clone());
     for round in seed..seed + rounds {
         let mut random = Random::new(round);
-        let megabytes = 12 + random.below(12);
+        let megabytes = 16 + random.below(12);
         let mounted = match Mounted::small(scratch.path(), megabytes) {
             Ok(mounted) => mounted,
             Err(why) => return Ok(Tally::skipped(what, why)),
@@ -94,7 +94,7 @@ fn round_of(mounted: &Path, random: &mut Random) -> Result<String, String> {
     store.apply(view.build().map_err(text)?).map_err(text)?;
     // Somebody else's data, which will be given back.
     let ballast = mounted.join("ballast");
-    std::fs::write(&ballast, vec![1; 3 << 20]).map_err(|e| e.to_string())?;
+    std::fs::write(&ballast, vec![1; 6 << 20]).map_err(|e| e.to_string())?;
     let mut written = 0;
     let refused = loop {
         match write(&store, written, random) {
@@ -119,9 +119,7 @@ fn round_of(mounted: &Path, random: &mut Random) -> Result<String, String> {
     }
     drop(store.close());
     fill(&mounted.join("filling"))?;
-    let store = open(&path).map_err(|e| format!("opening it while it is full: {e:?}"))?;
-    check(&store, written, None, "opened again while it is full")?;
-    refuses(&store, written, random)?;
+    let store = without_room(&path, &mut written, random)?;
     let erased = erase(&store).map_err(|e| format!("erasing while it is full: {e:?}"))?;
     if erased == 0 {
         return Err("an erase while it is full removed nothing".into());
@@ -180,6 +178,25 @@ fn refuses(store: &Store, written: u64, random: &mut Random) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// Opens it on the full disk, until it says at once that it takes no rows. Opening writes out logs,
+/// which may make some room: then it goes on, until that is used up too.
+fn without_room(path: &Path, written: &mut u64, random: &mut Random) -> Result<Store, String> {
+    for _ in 0..20 {
+        let store = open(path).map_err(|e| format!("opening it while it is full: {e:?}"))?;
+        check(&store, *written, None, "opened again while it is full")?;
+        while write(&store, *written, random).is_ok() {
+            *written += 1;
+        }
+        let refused = write(&store, *written, random);
+        if refused.is_err_and(|error| error.kind() == ErrorKind::StorageFull) {
+            check(&store, *written, None, "refused while it is full")?;
+            return Ok(store);
+        }
+        drop(store.close());
+    }
+    Err("a full file system had room again and again".into())
 }
 
 /// How many versions were erased.

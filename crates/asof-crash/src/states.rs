@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DEPTH_MAX: u32 = 3;
 /// How many states are built from one recorded run before another is recorded.
 const STATES_OF_A_RUN: u64 = 150;
+const STATES_OF_A_LIE: u64 = 15;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let wanted = arguments.number("states", 4_000)?;
@@ -58,7 +59,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
                 lies,
                 lane,
             };
-            explorer.explore(workload, left.min(STATES_OF_A_RUN))?;
+            // A run has one lie.
+            let states = if lies {
+                STATES_OF_A_LIE
+            } else {
+                STATES_OF_A_RUN
+            };
+            explorer.explore(workload, left.min(states))?;
         }
     })
 }
@@ -150,25 +157,30 @@ impl Explorer<'_, '_> {
             .lies
             .then(|| recorded.any_sync(&mut self.random))
             .flatten();
+        let end = recorded.events.len();
         let mut points: Vec<usize> = (0..states)
             .map(|_| {
-                first
-                    + self
-                        .random
-                        .below((recorded.events.len() - first + 1) as u64)
-                        as usize
+                // Where a lie matters: before the same file is synced the next time.
+                let (from, to) = match lie {
+                    Some(lie) if self.random.chance(70) => (lie + 1, recorded.synced_again(lie)),
+                    _ => (first, end),
+                };
+                from + self.random.below((to - from + 1) as u64) as usize
             })
             .collect();
         points.sort_unstable();
         let mut disk = Disk::new(&recorded.root, recorded.journal, &recorded.base);
         let mut known = recorded.known;
+        let mut before_lie = None;
         let mut done = 0;
         for point in points {
             for (place, event) in recorded.events[done..point].iter().enumerate() {
                 if let Event::Acknowledge(line) = event {
                     known.read(line);
                 }
-                if lie != Some(done + place) {
+                if lie == Some(done + place) {
+                    before_lie = Some(known);
+                } else {
                     disk.apply(event);
                 }
             }
@@ -188,6 +200,16 @@ impl Explorer<'_, '_> {
                 replay: self.random.chance(5),
                 may_report: self.lies,
             });
+            let outcome = match (outcome, lie.zip(before_lie)) {
+                (Err(why), Some((lie, before))) if recorded.is_only_witness(lie, point) => {
+                    let known = Known {
+                        attempted: known.attempted,
+                        ..before
+                    };
+                    self.excuse(workload, &image, known, why)
+                }
+                (outcome, _) => outcome,
+            };
             let class = format!("{} kept, depth {depth}", kept.name());
             match outcome {
                 Ok(how) => self.lane.tally().pass(&format!("{class}: {how}")),
@@ -204,6 +226,33 @@ impl Explorer<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// A log that was called durable and is not, while nothing else that remembers it has come to the
+    /// disk: what is there is what an honest disk shows that lost power before that sync, and nobody
+    /// can tell the two apart. Then everything that was durable before is there, and no more is lost
+    /// than what that one sync covered.
+    fn excuse(
+        &mut self,
+        workload: Workload,
+        image: &Image,
+        known: Known,
+        why: String,
+    ) -> Result<String, String> {
+        let path = self.scratch.join("crashed");
+        lay_out(image, &path).map_err(|e| e.to_string())?;
+        let judged = self.worker.judge(Question {
+            path: &path,
+            workload,
+            known,
+            survives: Survives::Durable,
+            replay: false,
+            may_report: false,
+        });
+        match judged {
+            Ok(_) => Ok("lost what that sync covered, and no witness of it is left".into()),
+            Err(also) => Err(format!("{why}; and as if cut before the lie: {also}")),
+        }
     }
 
     /// Opens a crashed image under the recorder, goes on with the workload, and crashes that.
@@ -288,6 +337,19 @@ struct Recorded {
 }
 
 impl Recorded {
+    /// Where the file that is synced here is synced the next time, or the end.
+    fn synced_again(&self, at: usize) -> usize {
+        let later =
+            (at + 1..self.events.len()).find(|place| self.events[*place] == self.events[at]);
+        later.unwrap_or(self.events.len())
+    }
+
+    /// Whether, at this moment, a sync that was a lie is the newest that a log has seen.
+    fn is_only_witness(&self, lie: usize, now: usize) -> bool {
+        let of_log = |event: &Event| matches!(event, Event::Sync(path) if path.ends_with(".log"));
+        of_log(&self.events[lie]) && now <= self.synced_again(lie)
+    }
+
     fn any_sync(&self, random: &mut Random) -> Option<usize> {
         let syncs: Vec<usize> = (0..self.events.len())
             .filter(|at| matches!(self.events[*at], Event::Sync(_)))
