@@ -72,10 +72,26 @@ pub(super) fn look(path: &Path) -> Result<Found> {
     }
 }
 
+/// Whether a store was being made here, and its marker has not come into force.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    path.join(UNFINISHED).exists() && path.join(DB).exists()
+}
+
+/// A store that was handed out has its marker. Where it is gone back to its first name while rows are
+/// there, the disk has forgotten a name that it was told to keep.
+pub(super) fn forgotten(path: &Path) -> Error {
+    Error::corrupt(format!(
+        "{0} holds rows, and its marker has the name of a store that is still being made: the disk has \
+         forgotten that {UNFINISHED} was renamed. Nothing was changed. If the store comes from nowhere \
+         else, rename {0}/{UNFINISHED} to {MARKER} and run `asof doctor`; or restore a copy",
+        path.display()
+    ))
+}
+
 /// Begins to make a store. What an earlier attempt left is removed: nobody was ever told of it.
 pub(super) fn begin(path: &Path, marker: &Marker) -> Result<()> {
     let failed = |e| io("making a store in", path, e);
-    if path.join(UNFINISHED).exists() && path.join(DB).exists() {
+    if is_unfinished(path) {
         fs::remove_dir_all(path.join(DB)).map_err(failed)?;
     }
     let mut file = File::create(path.join(UNFINISHED)).map_err(failed)?;

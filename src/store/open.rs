@@ -2,7 +2,9 @@
 
 use super::directory::{self, Found, Lock};
 use super::reserve::Reserve;
-use super::{Engine, Examination, NextView, Store, StoreOptions, Syncing, loss, watermark};
+use super::{
+    Engine, Examination, NextView, Store, StoreOptions, Syncing, examine, loss, watermark,
+};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -22,6 +24,9 @@ use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The sequence number of a store that was made and never handed out: its identity is its only row.
+const MADE: u64 = 1;
 
 impl Store {
     pub(super) fn open_with(
@@ -45,6 +50,12 @@ impl Store {
         // 2. Own it. Who comes second may find a store that was not there a moment ago.
         let lock = Lock::take(path, SystemClock.now())?;
         let found = directory::look(path)?;
+        if matches!(found, Found::Nothing)
+            && directory::is_unfinished(path)
+            && examine::examine(path)?.sequence > MADE
+        {
+            return Err(directory::forgotten(path));
+        }
         // Where that fails for lack of space, once more with what was held back for it.
         let reserve = Arc::new(Reserve::of(path, options.reserve_bytes));
         reserve.make();

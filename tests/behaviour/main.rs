@@ -13,6 +13,8 @@ mod forgotten;
 #[cfg(unix)]
 mod fork;
 mod freshness;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod history;
 mod limits;
 mod names;

@@ -8,6 +8,7 @@
 //! asof-crash full    --rounds 20      a file system without space
 //! ```
 //!
+//! It is run by the hour; `tests/crash` is the quick form of `kill` that every `cargo test` runs.
 //! `--ledger FILE` appends a line about the run. `README.md` says what each does and how to run it long.
 //!
 //! All but the last ask one oracle: `join(durable) <= recovered <= join(attempted)`, batches whole, positions
