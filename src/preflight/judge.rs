@@ -11,7 +11,7 @@
 //!
 //! Rows have consecutive sequence numbers, from log to log, so that a log that is gone is missed too.
 
-use super::log::{Broken, Scan};
+use super::log::{Broken, Scan, Why};
 use super::{Finding, Health, LogLoss, ManifestScan, WalScan};
 use crate::format::watermark::Watermark;
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// The log and the byte behind which nothing can be replayed.
     pub(crate) stop: Option<(u64, u64)>,
+    /// How much of the manifest is whole, where a hole follows that a power cut left.
+    pub(crate) manifest: Option<(u64, u64)>,
     /// The newest sequence number that an open would bring back.
     pub(crate) sequence: u64,
     pub(crate) loss: LogLoss,
@@ -53,6 +55,10 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
         sequence: evidence.manifest.1.sequence,
         ..Judgement::default()
     };
+    let hole = |broken: Broken| broken.resumes.is_some();
+    if evidence.manifest.1.log.broken.is_some_and(hole) {
+        out.manifest = Some((evidence.manifest.0, evidence.manifest.1.log.whole));
+    }
     let mut chain = Chain {
         evidence,
         durable: evidence
@@ -101,7 +107,12 @@ fn manifest(evidence: &Evidence) -> Finding {
             resumes: Some(next),
         }) => {
             let what = format!("{why}; the next whole record stands at byte {next}");
-            Finding::damaged(name, Some(at), what)
+            // Edits are written in groups and synced once. No bit that turns leaves zeros.
+            if why == Why::Zeros && !evidence.same_boot {
+                torn(name, at, format!("{what}; neither was synced"))
+            } else {
+                Finding::damaged(name, Some(at), what)
+            }
         }
         Some(Broken { at, why, .. }) if why.is_torn(!evidence.same_boot) => {
             torn(name, at, format!("{why}; nothing follows"))

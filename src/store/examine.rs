@@ -32,6 +32,8 @@ pub struct Examination {
     loss: LogLoss,
     /// The log and the byte behind which nothing can be replayed.
     pub(super) stop: Option<(u64, u64)>,
+    /// The manifest and the byte behind which nothing of it was synced, where there is a hole.
+    pub(super) manifest: Option<(u64, u64)>,
     pub(super) sequence: u64,
     pub(super) logs: Vec<u64>,
     pub(super) watermark: Option<Watermark>,
@@ -65,6 +67,7 @@ impl Examination {
             findings,
             loss: LogLoss::default(),
             stop: None,
+            manifest: None,
             sequence: 0,
             logs: Vec::new(),
             watermark: None,
@@ -170,6 +173,7 @@ pub(super) fn examine(path: &Path) -> Result<Examination> {
         findings,
         loss: judgement.loss,
         stop: judgement.stop,
+        manifest: judgement.manifest,
         sequence: judgement.sequence,
         logs: evidence.logs.into_keys().collect(),
         watermark: mark,

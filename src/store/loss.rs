@@ -64,20 +64,28 @@ pub(super) fn settle(
 /// Cuts the logs off where nothing can be replayed any more: the later ones first, so that whoever is
 /// interrupted leaves what will be judged alike.
 fn cut(path: &Path, found: &Examination) -> Result<()> {
+    let database = directory::db(path);
+    if let Some((manifest, whole)) = found.manifest {
+        let name = database.join(format!("MANIFEST-{manifest:06}"));
+        shorten(&name, whole)?;
+    }
     let Some((log, whole)) = found.stop else {
         return Ok(());
     };
-    let database = directory::db(path);
     for number in found.logs.iter().rev().filter(|number| **number >= log) {
         let name = database.join(format!("{number:06}.log"));
         let keep = if *number == log { whole } else { 0 };
-        OpenOptions::new()
-            .write(true)
-            .open(&name)
-            .and_then(|file| file.set_len(keep).and_then(|()| file.sync_all()))
-            .map_err(|e| directory::io("cutting off the torn end of", &name, e))?;
+        shorten(&name, keep)?;
     }
     Ok(())
+}
+
+fn shorten(file: &Path, keep: u64) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .open(file)
+        .and_then(|file| file.set_len(keep).and_then(|()| file.sync_all()))
+        .map_err(|e| directory::io("cutting off the torn end of", file, e))
 }
 
 /// Cuts the log off behind its last whole row and puts a copy of everything that is cut off aside.
