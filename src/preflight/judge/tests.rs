@@ -200,3 +200,25 @@ fn an_older_or_a_shorter_manifest_is_damage() {
         "RocksDB would read in circles"
     );
 }
+
+#[test]
+fn a_hole_in_edits_that_nobody_synced_is_cut_off_after_a_power_cut() {
+    // Who is hurt: whoever lost power while tables were written, and finds the door closed.
+    let edits: [&[u8]; 3] = [&[2, 4, 4, 10], &[2, 4, 4, 11], &[2, 4, 4, 12]];
+    let with = |bytes: &[u8]| Evidence {
+        manifest: (3, scan_manifest(bytes)),
+        ..evidence(&[], 0, (0, 0))
+    };
+    let mut hurt = framed(&edits);
+    hurt[11..22].fill(0);
+    assert_eq!(health(with(&hurt)), CUT);
+    let judged = judge(&with(&hurt));
+    assert_eq!((judged.manifest, judged.sequence), (Some((3, 11)), 10));
+    // A bit that turned leaves no zeros.
+    let mut turned = framed(&edits);
+    turned[20] ^= 1;
+    assert_eq!(health(with(&turned)), DAMAGED);
+    // And what was durable cannot be missing.
+    hurt[..11].fill(0);
+    assert_eq!(health(with(&hurt)), DAMAGED);
+}
