@@ -13,8 +13,9 @@
 //!
 //! All but the last ask one oracle: `join(durable) <= recovered <= join(attempted)`, batches whole, positions
 //! never ahead of rows, `verify` clean, replay leads to the clean digest, a second reopen changes
-//! nothing; what was erased stays gone and a floor that was told stays. What was attempted and acknowledged is kept outside the tested directory. Every failure
-//! prints the command that runs it again.
+//! nothing; what was erased stays gone and a floor that was told stays. What was attempted and
+//! acknowledged is kept outside the tested directory. Every failure prints the command that runs it
+//! again.
 
 #![allow(
     clippy::disallowed_methods,
