@@ -134,7 +134,11 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
          Reopen the store; writing again is always safe",
         path.display()
     );
-    Error::new(ErrorKind::Io, text).caused_by(error)
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull => ErrorKind::StorageFull,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, text).caused_by(error)
 }
 
 impl Kv {

@@ -21,6 +21,9 @@ pub(crate) struct KvOptions {
     pub(crate) logs_may_be_cut: bool,
     /// What tells this store from others in its log.
     pub(crate) tag: crate::preflight::StoreTag,
+    /// Whether tables are merged in the background. On a full disk a merge takes what space is left,
+    /// fails, and begins again.
+    pub(crate) merges: bool,
 }
 
 /// Options without which a promise breaks. They are set at open and then read back from the file
@@ -87,6 +90,7 @@ pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_max_write_buffer_number(4);
     options.set_write_buffer_size(kv.memtable_bytes);
+    options.set_disable_auto_compactions(!kv.merges);
     match family {
         Family::History => {
             table.set_block_size(8 << 10);

@@ -11,7 +11,7 @@
 //!
 //! Rows have consecutive sequence numbers, from log to log, so that a log that is gone is missed too.
 
-use super::log::{Broken, Scan};
+use super::log::{Broken, Scan, Why};
 use super::{Finding, Health, LogLoss, ManifestScan, WalScan};
 use crate::format::watermark::Watermark;
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// The log and the byte behind which nothing can be replayed.
     pub(crate) stop: Option<(u64, u64)>,
+    /// How much of the manifest is whole, where a hole follows that a power cut left.
+    pub(crate) manifest: Option<(u64, u64)>,
     /// The newest sequence number that an open would bring back.
     pub(crate) sequence: u64,
     pub(crate) loss: LogLoss,
@@ -55,6 +57,10 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
         sequence: evidence.manifest.1.sequence,
         ..Judgement::default()
     };
+    let hole = |broken: Broken| broken.resumes.is_some();
+    if evidence.manifest.1.log.broken.is_some_and(hole) {
+        out.manifest = Some((evidence.manifest.0, evidence.manifest.1.log.whole));
+    }
     let mut chain = Chain {
         evidence,
         durable: evidence
@@ -103,7 +109,12 @@ fn manifest(evidence: &Evidence) -> Finding {
             resumes: Some(next),
         }) => {
             let what = format!("{why}; the next whole record stands at byte {next}");
-            Finding::damaged(name, Some(at), what)
+            // Edits are written in groups and synced once. No bit that turns leaves zeros.
+            if why == Why::Zeros && !evidence.same_boot {
+                torn(name, at, format!("{what}; neither was synced"))
+            } else {
+                Finding::damaged(name, Some(at), what)
+            }
         }
         Some(Broken { at, why, .. }) if why.is_torn(!evidence.same_boot) => {
             torn(name, at, format!("{why}; nothing follows"))
@@ -159,12 +170,15 @@ impl Chain<'_> {
             out.findings.push(finding);
             return;
         }
-        let gap = self.gap(number, wal);
+        if let Some(finding) = self.gap(number, wal, out) {
+            out.findings.push(finding);
+            return;
+        }
         self.reached = wal.rows.last().or(self.reached);
         let finding = match (self.short(number, wal), wal.log.broken) {
             (Some(what), None) => Finding::damaged(log_name(number), Some(wal.log.whole), what),
             (short, Some(broken)) => self.broken(number, wal, broken, short, out),
-            (None, None) => gap.unwrap_or_else(|| Finding::healthy(log_name(number), rows(wal))),
+            (None, None) => Finding::healthy(log_name(number), rows(wal)),
         };
         out.findings.push(finding);
     }
@@ -185,18 +199,24 @@ impl Chain<'_> {
         })
     }
 
-    /// Rows that should stand between the logs before this one and its first.
-    fn gap(&self, number: u64, wal: &WalScan) -> Option<Finding> {
+    /// Rows that should stand between the logs before this one and its first. Nothing behind such a
+    /// gap is replayed: a batch that was built on a lost one would come back without it.
+    fn gap(&self, number: u64, wal: &WalScan, out: &mut Judgement) -> Option<Finding> {
         let (first, expected) = (wal.rows.first()?, self.end() + 1);
         if first <= expected {
             return None;
         }
+        out.stop = Some((number, 0));
+        out.loss.bytes += wal.log.bytes;
+        out.loss.batches += wal.rows.batches + wal.behind.batches;
         let what = format!("it begins with sequence {first}, and {expected} should come next");
-        Some(if self.evidence.same_boot || self.durable >= expected {
-            Finding::damaged(log_name(number), Some(0), what)
-        } else {
-            torn(log_name(number), 0, what)
-        })
+        if !self.evidence.same_boot && self.durable < expected {
+            let what = format!("{what}; neither was synced");
+            return Some(torn(log_name(number), 0, what));
+        }
+        out.loss.sequences = Some((expected, self.durable.max(expected)));
+        self.lose(wal.behind.last().or(wal.rows.last()), out);
+        Some(Finding::damaged(log_name(number), Some(0), what))
     }
 
     /// Why a log is shorter than the watermark knew it, if it is.

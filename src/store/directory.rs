@@ -5,6 +5,7 @@
 //! DIR/lock         held by the owner; says who that is
 //! DIR/watermark    how far the store was durable, see `format/watermark.rs`
 //! DIR/db/          RocksDB
+//! DIR/reserve      zeros, whose space is given back when the disk is full, see `store/reserve.rs`
 //! DIR/lost.N/      what could not be read and was accepted as lost, see `store/loss.rs`
 //! ```
 
@@ -71,10 +72,26 @@ pub(super) fn look(path: &Path) -> Result<Found> {
     }
 }
 
+/// Whether a store was being made here, and its marker has not come into force.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    path.join(UNFINISHED).exists() && path.join(DB).exists()
+}
+
+/// A store that was handed out has its marker. Where it is gone back to its first name while rows are
+/// there, the disk has forgotten a name that it was told to keep.
+pub(super) fn forgotten(path: &Path) -> Error {
+    Error::corrupt(format!(
+        "{0} holds rows, and its marker has the name of a store that is still being made: the disk has \
+         forgotten that {UNFINISHED} was renamed. Nothing was changed. If the store comes from nowhere \
+         else, rename {0}/{UNFINISHED} to {MARKER} and run `asof doctor`; or restore a copy",
+        path.display()
+    ))
+}
+
 /// Begins to make a store. What an earlier attempt left is removed: nobody was ever told of it.
 pub(super) fn begin(path: &Path, marker: &Marker) -> Result<()> {
     let failed = |e| io("making a store in", path, e);
-    if path.join(UNFINISHED).exists() && path.join(DB).exists() {
+    if is_unfinished(path) {
         fs::remove_dir_all(path.join(DB)).map_err(failed)?;
     }
     let mut file = File::create(path.join(UNFINISHED)).map_err(failed)?;
@@ -147,9 +164,14 @@ impl Lock {
             std::process::id(),
             host()
         );
-        lock.set_len(0)
-            .and_then(|()| lock.write_all(owner.as_bytes()))
-            .map_err(failed)?;
+        let said = lock
+            .set_len(0)
+            .and_then(|()| lock.write_all(owner.as_bytes()));
+        match said {
+            // The lock is what counts, and a full disk is no reason not to read.
+            Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {}
+            said => said.map_err(failed)?,
+        }
         Ok(Lock { _file: lock })
     }
 }

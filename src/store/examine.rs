@@ -33,6 +33,8 @@ pub struct Examination {
     loss: LogLoss,
     /// The log and the byte behind which nothing can be replayed.
     pub(super) stop: Option<(u64, u64)>,
+    /// The manifest and the byte behind which nothing of it was synced, where there is a hole.
+    pub(super) manifest: Option<(u64, u64)>,
     pub(super) sequence: u64,
     /// A log is gone from among others, so that batches are left in parts.
     torn_apart: bool,
@@ -68,6 +70,7 @@ impl Examination {
             findings,
             loss: LogLoss::default(),
             stop: None,
+            manifest: None,
             sequence: 0,
             torn_apart: false,
             logs: Vec::new(),
@@ -179,6 +182,7 @@ pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examinatio
         findings,
         loss: judgement.loss,
         stop: judgement.stop,
+        manifest: judgement.manifest,
         sequence: judgement.sequence,
         torn_apart: judgement.torn_apart,
         logs: evidence.logs.into_keys().collect(),

@@ -11,6 +11,7 @@ mod loss;
 mod open;
 mod options;
 mod quarantine;
+mod reserve;
 mod snapshot;
 mod sources;
 mod stats;
@@ -120,6 +121,7 @@ pub struct Store(Arc<Engine>);
 struct Engine {
     path: PathBuf,
     found: Examination,
+    reserve: Arc<reserve::Reserve>,
     clock: Arc<dyn Clock>,
     writer: Writer,
     /// Serialises changes of the catalog: their order matters.
@@ -249,7 +251,8 @@ impl Store {
     /// # Errors
     /// [`Rejected`](ErrorKind::Rejected) for a batch with bad rows, unless they are to be set aside;
     /// [`QuarantineFull`](ErrorKind::QuarantineFull): in both cases nothing was written. After any
-    /// other error the outcome is unknown; writing again is always safe.
+    /// other error the outcome is unknown; writing again is always safe. Of
+    /// [`StorageFull`](ErrorKind::StorageFull) more stands at [`StoreOptions::reserve_bytes`].
     pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<Receipt> {
         self.submit(batch, options)?
             .wait()
@@ -263,6 +266,7 @@ impl Store {
     /// As [`write`](Self::write).
     pub fn submit(&self, batch: WriteBatch, options: WriteOptions) -> Result<Ticket> {
         let _doing = trace::write(batch.len());
+        self.0.reserve.check()?;
         self.0.writer.submit(batch, options, self.0.clock.now())
     }
 

@@ -1,7 +1,10 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
-use super::{Engine, Examination, NextView, Store, StoreOptions, Syncing, loss, watermark};
+use super::reserve::Reserve;
+use super::{
+    Engine, Examination, NextView, Store, StoreOptions, Syncing, examine, loss, watermark,
+};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -14,7 +17,7 @@ use crate::format::position::Position;
 use crate::format::reader::Reader;
 use crate::format::watermark::Watermark;
 use crate::id::{Hex, ViewId};
-use crate::kv::{Family, Kv, Walk};
+use crate::kv::{Family, Kv, KvOptions, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace;
 use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
@@ -22,9 +25,12 @@ use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The sequence number of a store that was made and never handed out: its identity is its only row.
+const MADE: u64 = 1;
+
 impl Store {
     pub(super) fn open_with(
-        mut options: StoreOptions,
+        options: StoreOptions,
         path: &Path,
         temp: Option<tempfile::TempDir>,
     ) -> Result<Store> {
@@ -44,33 +50,35 @@ impl Store {
         // 2. Own it. Who comes second may find a store that was not there a moment ago.
         let lock = Lock::take(path, SystemClock.now())?;
         let found = directory::look(path)?;
-        // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
-        //    opens them: opening rewrites the log, so afterwards is too late.
-        // 4. Open or make the database.
-        let (kv, marker, found) = match found {
-            Found::Store(marker) => {
-                options.kv.tag = marker.tag();
-                let (watermark, found) = loss::settle(path, &marker, options.loss, &options.kv)?;
-                let kv = Kv::open(&directory::db(path), false, &options.kv)?;
-                check_identity(&kv, &marker)?;
-                watermark::keep(path, &kv, watermark)?;
-                (kv, marker, found)
+        if matches!(found, Found::Nothing)
+            && directory::is_unfinished(path)
+            && examine::examine(path, None)?.sequence > MADE
+        {
+            return Err(directory::forgotten(path));
+        }
+        // Where that fails for lack of space, once more with what was held back for it.
+        let reserve = Arc::new(Reserve::of(path, options.reserve_bytes));
+        reserve.make();
+        let recovered = match recover(path, &options, &found, &reserve) {
+            Err(error) if error.kind() == ErrorKind::StorageFull && reserve.release() => {
+                recover(path, &options, &found, &reserve)?
             }
-            Found::Nothing => {
-                let (kv, marker) = make(path, &mut options)?;
-                (kv, marker, Examination::of(Vec::new()))
-            }
+            recovered => recovered?,
         };
-        // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
-        let catalog = Catalog::new(marker.hash_key);
-        let next_view = load_catalog(&kv, &catalog)?;
-        let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
-        // An erase that a crash cut short is carried out before anybody can ask.
-        super::erase::complete(&kv, &catalog, &quarantine, options.clock.now())?;
+        let Recovered {
+            kv,
+            catalog,
+            next_view,
+            quarantine,
+            found,
+        } = recovered;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
         // 6. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
-        let poison = Poison::default();
+        let held_back = reserve.clone();
+        let poison = Poison::new(move || {
+            held_back.release();
+        });
         let thread = Syncing {
             syncer: syncer.clone(),
             kv: kv.clone(),
@@ -94,6 +102,7 @@ impl Store {
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
             found,
+            reserve,
             clock: options.clock,
             writer,
             administration: Mutex::new(NextView(next_view)),
@@ -104,15 +113,66 @@ impl Store {
     }
 }
 
+/// What opening has brought back.
+struct Recovered {
+    kv: Kv,
+    catalog: Catalog,
+    next_view: u32,
+    quarantine: Quarantine,
+    found: Examination,
+}
+
+fn recover(
+    path: &Path,
+    options: &StoreOptions,
+    found: &Found,
+    reserve: &Reserve,
+) -> Result<Recovered> {
+    let mut database = KvOptions {
+        merges: reserve.check().is_ok(),
+        ..options.kv.clone()
+    };
+    // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
+    //    opens them: opening rewrites the log, so afterwards is too late. Cut off what is torn.
+    // 4. Open or make the database.
+    let (kv, hash_key, found) = match found {
+        Found::Store(marker) => {
+            database.tag = marker.tag();
+            let (watermark, found) = loss::settle(path, marker, options.loss, &database)?;
+            let kv = Kv::open(&directory::db(path), false, &database)?;
+            check_identity(&kv, marker)?;
+            watermark::keep(path, &kv, watermark)?;
+            (kv, marker.hash_key, found)
+        }
+        Found::Nothing => {
+            let (kv, marker) = make(path, database)?;
+            (kv, marker.hash_key, Examination::of(Vec::new()))
+        }
+    };
+    // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
+    let catalog = Catalog::new(hash_key);
+    let next_view = load_catalog(&kv, &catalog)?;
+    let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
+    // An erase that a crash cut short is carried out before anybody can ask.
+    super::erase::complete(&kv, &catalog, &quarantine, options.clock.now())?;
+    Ok(Recovered {
+        kv,
+        catalog,
+        next_view,
+        quarantine,
+        found,
+    })
+}
+
 /// Makes a store. The marker is put in place last, so that a store that is found is whole.
-fn make(path: &Path, options: &mut StoreOptions) -> Result<(Kv, Marker)> {
+fn make(path: &Path, mut options: KvOptions) -> Result<(Kv, Marker)> {
     let marker = Marker {
         store_id: random()?,
         hash_key: HashKey(random()?),
     };
-    options.kv.tag = marker.tag();
+    options.tag = marker.tag();
     directory::begin(path, &marker)?;
-    let kv = Kv::open(&directory::db(path), true, &options.kv)?;
+    let kv = Kv::open(&directory::db(path), true, &options)?;
     let mut batch = kv.batch();
     batch.put(Family::Catalog, &IDENTITY_KEY, |out| {
         out.extend(marker.store_id)

@@ -30,6 +30,7 @@ pub struct StoreOptions {
     pub(super) quarantine_max: Totals,
     pub(super) exact_receipts: bool,
     pub(super) loss: Loss,
+    pub(super) reserve_bytes: u64,
     pub(super) kv: KvOptions,
 }
 
@@ -44,11 +45,13 @@ impl Default for StoreOptions {
             },
             exact_receipts: false,
             loss: Loss::Nothing,
+            reserve_bytes: 4 << 20,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
                 memtable_bytes: 32 << 20,
                 logs_may_be_cut: false,
                 tag: [0; 8],
+                merges: true,
             },
         }
     }
@@ -56,7 +59,7 @@ impl Default for StoreOptions {
 
 impl StoreOptions {
     /// An existing store, the machine's clock, a quarantine of 100,000 rows and 256 MiB, a block
-    /// cache of 256 MiB.
+    /// cache of 256 MiB, 4 MiB held back for the day when the disk is full.
     pub fn new() -> Self {
         StoreOptions::default()
     }
@@ -130,7 +133,9 @@ impl StoreOptions {
             .tempdir()
             .map_err(|e| super::directory::io("making a temporary directory", Path::new("."), e))?;
         let path = directory.path().join("store");
-        Store::open_with(self.create_if_missing(true), &path, Some(directory))
+        // Nobody erases from what is gone in a moment.
+        let options = self.create_if_missing(true).reserve_bytes(0);
+        Store::open_with(options, &path, Some(directory))
     }
 }
 
@@ -141,6 +146,7 @@ impl fmt::Debug for StoreOptions {
             .field("quarantine_max", &self.quarantine_max)
             .field("exact_receipts", &self.exact_receipts)
             .field("loss", &self.loss)
+            .field("reserve_bytes", &self.reserve_bytes)
             .field("kv", &self.kv)
             .finish_non_exhaustive()
     }

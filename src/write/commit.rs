@@ -45,11 +45,27 @@ pub(crate) struct Writer {
 ///
 /// After an I/O fault nothing is: RocksDB may have latched an error, and a later success would say
 /// more than is known.
-#[derive(Clone, Default)]
-pub(crate) struct Poison(Arc<Mutex<Option<(ErrorKind, String)>>>);
+#[derive(Clone)]
+pub(crate) struct Poison(Arc<Why>);
+
+struct Why {
+    first: Mutex<Option<(ErrorKind, String)>>,
+    /// What to do when the fault is that no space is left.
+    full: Box<dyn Fn() + Send + Sync>,
+}
 
 impl Poison {
+    pub(crate) fn new(full: impl Fn() + Send + Sync + 'static) -> Self {
+        Poison(Arc::new(Why {
+            first: Mutex::default(),
+            full: Box::new(full),
+        }))
+    }
+
     pub(crate) fn set(&self, error: &Error) {
+        if error.kind() == ErrorKind::StorageFull {
+            (self.0.full)();
+        }
         self.set_to(|| {
             trace::poisoned(&error.to_string());
             (ErrorKind::Poisoned, error.to_string())
@@ -58,11 +74,11 @@ impl Poison {
 
     /// The first reason stays.
     pub(crate) fn set_to(&self, why: impl FnOnce() -> (ErrorKind, String)) {
-        self.0.lock().get_or_insert_with(why);
+        self.0.first.lock().get_or_insert_with(why);
     }
 
     fn check(&self) -> Result<()> {
-        match &*self.0.lock() {
+        match &*self.0.first.lock() {
             None => Ok(()),
             Some((ErrorKind::Closed, why)) => Err(Error::new(ErrorKind::Closed, why.clone())),
             Some((kind, why)) => Err(Error::new(

@@ -15,6 +15,8 @@ mod forgotten;
 mod fork;
 mod formats;
 mod freshness;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod history;
 mod legitimate;
 mod limits;

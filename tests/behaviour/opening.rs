@@ -183,23 +183,40 @@ fn the_database_of_another_store_is_refused() {
 #[test]
 fn a_store_whose_making_was_never_finished_is_made_anew() {
     // Who is hurt: whoever is killed in the first second and never gets the store open again.
-    let directory = closed();
-    let path = directory.path().join("store");
-    std::fs::rename(path.join("asof.store"), path.join("asof.store.unfinished")).unwrap();
-    refused(&path, false, ErrorKind::NotFound, &["no store"]);
     for content in [&b""[..], b"half a marker"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let create = StoreOptions::new().create_if_missing(true);
+        create.clone().open(&path).unwrap().close().unwrap();
+        std::fs::rename(path.join("asof.store"), path.join("asof.store.unfinished")).unwrap();
+        refused(&path, false, ErrorKind::NotFound, &["no store"]);
         std::fs::write(path.join("asof.store.unfinished"), content).unwrap();
-        let store = StoreOptions::new()
-            .create_if_missing(true)
-            .open(&path)
-            .unwrap();
+        let store = create.open(&path).unwrap();
         assert!(store.views().is_empty());
         store.apply(weather().build().unwrap()).unwrap();
         store.close().unwrap();
         assert_eq!(Store::open(&path).unwrap().views().len(), 1);
         assert!(!path.join("asof.store.unfinished").exists());
-        std::fs::rename(path.join("asof.store"), path.join("asof.store.unfinished")).unwrap();
     }
+}
+
+#[test]
+fn a_store_with_rows_is_not_made_anew_where_the_disk_forgot_the_name_of_its_marker() {
+    // Who is hurt: whoever had a year of rows in it.
+    let directory = closed();
+    let path = directory.path().join("store");
+    let (marker, unfinished) = (path.join("asof.store"), path.join("asof.store.unfinished"));
+    std::fs::rename(&marker, &unfinished).unwrap();
+    let create = StoreOptions::new().create_if_missing(true);
+    let error = create.open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(
+        error.to_string().contains("asof.store.unfinished"),
+        "{error}"
+    );
+    // As the error says.
+    std::fs::rename(unfinished, marker).unwrap();
+    assert_eq!(Store::open(&path).unwrap().views().len(), 1);
 }
 
 #[test]

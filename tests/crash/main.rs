@@ -9,7 +9,9 @@
 //! 3. Does ingesting everything again lead to the digest of a clean ingest?
 //! 4. Does `verify` find nothing, and a second reopen change nothing?
 //!
-//! `cargo test --release --test crash -- --cycles 1000 --seed 7` runs longer.
+//! `cargo test --release --test crash -- --cycles 1000 --seed 7` runs longer. This is the quick harness,
+//! for every `cargo test`; `crates/asof-crash` kills too, cuts power, fails calls and fills disks, and is
+//! run by the hour.
 
 #![allow(
     clippy::disallowed_methods,

@@ -10,6 +10,8 @@
  *   ASOF_SHIM_FAULT  "INDEX KIND MODE": at the INDEX-th call that may fail (from zero) KIND is one of
  *                    eio, enospc, short; MODE is once or sticky (from there on, every such call)
  *   ASOF_SHIM_COUNT  where the number of calls that may fail is written at exit
+ *   ASOF_SHIM_BOOT   a file that is opened instead of the kernel's boot id, so that one machine can be
+ *                    several runs of one; it is read at every open, and may change
  *
  * A record: op u8, path length u32, offset u64, data length u64, path, data; numbers as the machine
  * has them. For rename and link the data are the new path.
@@ -38,13 +40,14 @@ enum { NO_FAULT, EIO_FAULT, ENOSPC_FAULT, SHORT_FAULT };
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static char *paths[FDS];   /* of open files below the root */
 static char is_acks[FDS];
-static const char *root, *acks;
+static const char *root, *acks, *boot;
 static size_t root_len;
 static int log_fd = -1, count_fd = -1;
 static long index_now, fault_index = -1;
 static int fault_kind, fault_sticky;
 
 __attribute__((constructor)) static void start(void) {
+    boot = getenv("ASOF_SHIM_BOOT");
     root = getenv("ASOF_SHIM_ROOT");
     acks = getenv("ASOF_SHIM_ACKS");
     if (!root) return;
@@ -119,6 +122,7 @@ static int opened(int fd, const char *path, int flags, int existed) {
 }
 
 static int open_any(int dir, const char *path, int flags, mode_t mode) {
+    if (boot && path && !strcmp(path, "/proc/sys/kernel/random/boot_id")) path = boot;
     HELD;
     int existed = 1;
     if (below(path) && (flags & O_CREAT)) {

@@ -19,6 +19,17 @@ impl Arguments {
         Ok(Arguments(pairs))
     }
 
+    /// All of them as they are given, but for these.
+    pub(crate) fn told(&self, but: &[&str]) -> String {
+        let pairs = self
+            .0
+            .iter()
+            .filter(|(name, _)| !but.contains(&name.as_str()));
+        pairs
+            .map(|(name, value)| format!(" --{name} {value}"))
+            .collect()
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -2,7 +2,7 @@
 
 use crate::arguments::Arguments;
 use crate::ledger::Ledger;
-use crate::workload::Workload;
+use crate::workload::{ERASED_BEFORE, Workload};
 use asof::{Durability, Store};
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,7 +44,16 @@ fn failed(ledger: &mut Ledger, error: &asof::Error) -> ExitCode {
 fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> asof::Result<Store> {
     let store = workload.open(path)?;
     workload.define(&store)?;
+    // The log is read on from where the store says, or from before.
+    let first = first.min(workload.position(&store));
     for n in first..workload.batches() {
+        if workload == Workload::Erasing && n == ERASED_BEFORE {
+            ledger.say("X 0");
+            if let Err(error) = workload.erase(&store) {
+                return after_fault(workload, &store, n, error, ledger);
+            }
+            ledger.say("Y 0");
+        }
         let batch = workload.batch(&store, n)?;
         ledger.say(&format!("I {n}"));
         if let Err(error) = store.write(batch, workload.options(n)) {
@@ -63,6 +72,9 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
         }
         if workload.compacts_after(n) {
             store.compact()?;
+        }
+        if let Some(floor) = workload.floor(&store)? {
+            ledger.say(&format!("F {floor}"));
         }
     }
     Ok(store)

@@ -4,20 +4,24 @@
 //! acknowledged before must be there when the disk is well again.
 
 use crate::arguments::Arguments;
+use crate::lanes;
 use crate::ledger::Known;
 use crate::oracle::Survives;
 use crate::random::Random;
 use crate::shim::Shim;
 use crate::tally::Tally;
-use crate::worker::{Question, Worker};
+use crate::worker::{Machine, Question, Worker};
 use crate::workload::Workload;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const KINDS: [&str; 3] = ["eio", "enospc", "short"];
 const MODES: [&str; 2] = ["once", "sticky"];
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// After how many runs the place is told from which a long run can be resumed.
+const TOLD_EVERY: usize = 1_000;
 
 /// One fault: at which call, which, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -31,30 +35,46 @@ struct Fault {
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let shim = Shim::build(scratch.path())?;
-    let mut worker = Worker::start()?;
     let mut faults = all(&shim, scratch.path(), arguments)?;
     let possible = faults.len();
     let seed = arguments.number("seed", 1)?;
+    let from = arguments.number("from", 0)? as usize;
     let wanted = arguments.number("runs", possible as u64)? as usize;
     let mut random = Random::new(seed);
-    while faults.len() > wanted {
-        let at = random.below(faults.len() as u64) as usize;
-        faults.swap_remove(at);
+    if wanted < possible && arguments.text("from").is_none() {
+        // A sample of all of them, in an order of chance.
+        for place in 0..wanted {
+            let other = place + random.below((possible - place) as u64) as usize;
+            faults.swap(place, other);
+        }
     }
-    let mut tally = Tally::new(format!("faults: {} of {possible}", faults.len()));
-    for fault in faults {
-        let outcome = run_of(&shim, &mut worker, scratch.path(), fault);
-        tally.note(outcome, || {
-            format!(
-                "faults --workload {} --index {} --kind {} --mode {}",
-                fault.workload.name(),
-                fault.index,
-                fault.kind,
-                fault.mode
-            )
-        });
-    }
-    Ok(tally)
+    let chosen = faults.into_iter().enumerate().skip(from).take(wanted);
+    let count = possible.saturating_sub(from).min(wanted);
+    let tally = Tally::new(format!("faults: {count} of {possible}, from {from}"));
+    let numbers = AtomicUsize::new(0);
+    lanes::run(chosen, tally, |lane| {
+        let at = scratch
+            .path()
+            .join(format!("lane-{}", numbers.fetch_add(1, Ordering::Relaxed)));
+        std::fs::create_dir(&at).map_err(|e| e.to_string())?;
+        let mut worker = Worker::start(Machine::Same)?;
+        while let Some((number, fault)) = lane.next() {
+            let outcome = run_of(&shim, &mut worker, &at, fault);
+            if number > 0 && number.is_multiple_of(TOLD_EVERY) {
+                eprintln!("{number} of {possible}; go on later with --from {number}");
+            }
+            lane.tally().note(outcome, || {
+                format!(
+                    "faults --workload {} --index {} --kind {} --mode {}",
+                    fault.workload.name(),
+                    fault.index,
+                    fault.kind,
+                    fault.mode
+                )
+            });
+        }
+        Ok(())
+    })
 }
 
 /// Every index of every workload, times every fault; or those that the arguments name.

@@ -4,11 +4,12 @@
 //! good enough to be killed again. One in five is killed inside open and recovery.
 
 use crate::arguments::Arguments;
+use crate::lanes;
 use crate::ledger::Known;
 use crate::oracle::Survives;
 use crate::random::Random;
 use crate::tally::Tally;
-use crate::worker::{Question, Worker};
+use crate::worker::{Machine, Question, Worker};
 use crate::workload::Workload;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -18,19 +19,22 @@ use std::time::Duration;
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let cycles = arguments.number("cycles", 1_000)?;
     let seed = arguments.number("seed", 1)?;
-    let mut tally = Tally::new(format!("kill -9: {cycles} cycles from seed {seed}"));
-    let mut worker = Worker::start()?;
-    for cycle in seed..seed + cycles {
-        let outcome = cycle_of(&mut worker, cycle);
-        tally.note(outcome, || format!("kill --cycles 1 --seed {cycle}"));
-    }
-    Ok(tally)
+    let tally = Tally::new(format!("kill -9: {cycles} cycles from seed {seed}"));
+    lanes::run(seed..seed + cycles, tally, |lane| {
+        let mut worker = Worker::start(Machine::Same)?;
+        while let Some(cycle) = lane.next() {
+            let outcome = cycle_of(&mut worker, cycle);
+            let replay = || format!("kill --cycles 1 --seed {cycle}");
+            lane.tally().note(outcome, replay);
+        }
+        Ok(())
+    })
 }
 
 /// One store, killed one to three times.
 fn cycle_of(worker: &mut Worker, seed: u64) -> Result<String, String> {
     let mut random = Random::new(seed);
-    let workload = Workload::ALL[random.below(3) as usize];
+    let workload = Workload::ALL[random.below(Workload::ALL.len() as u64) as usize];
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let store = scratch.path().join("store");
     let ledger = scratch.path().join("ledger");

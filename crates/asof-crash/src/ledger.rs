@@ -2,7 +2,8 @@
 //!
 //! One line an event, written in one call and never buffered: `I n` before batch `n` is handed to the
 //! store, `B n` when it was acknowledged as buffered, `S n` when everything up to batch `n` was
-//! acknowledged as durable, `E` when a call failed.
+//! acknowledged as durable, `E` when a call failed; `X 0` before the erase is asked for, `Y 0` when it was
+//! acknowledged, and `F n` for a floor that was told, in microseconds.
 
 use std::fs::File;
 use std::io::Write;
@@ -19,6 +20,10 @@ pub(crate) struct Known {
     pub durable: u64,
     /// Calls that failed.
     pub errors: u64,
+    /// How far the erase has come: not asked for, asked for, acknowledged.
+    pub erased: u64,
+    /// The highest floor that was told, in microseconds; zero before the first.
+    pub floor: u64,
 }
 
 impl Known {
@@ -43,8 +48,40 @@ impl Known {
                 self.durable = self.durable.max(next);
             }
             "E" => self.errors += 1,
+            "X" => self.erased = self.erased.max(1),
+            "Y" => self.erased = 2,
+            "F" => self.floor = self.floor.max(next.saturating_sub(1)),
             _ => {}
         }
+    }
+
+    /// All of it in one line.
+    pub(crate) fn told(&self) -> String {
+        let Known {
+            attempted,
+            acknowledged,
+            durable,
+            errors,
+            erased,
+            floor,
+        } = self;
+        format!("{attempted} {acknowledged} {durable} {errors} {erased} {floor}")
+    }
+
+    /// What [`told`](Self::told) said.
+    pub(crate) fn hear<'w>(words: &mut impl Iterator<Item = &'w str>) -> Result<Self, String> {
+        let mut number = || -> Result<u64, String> {
+            let word = words.next().ok_or("what was known is cut short")?;
+            word.parse().map_err(|_| format!("{word:?} is no number"))
+        };
+        Ok(Known {
+            attempted: number()?,
+            acknowledged: number()?,
+            durable: number()?,
+            errors: number()?,
+            erased: number()?,
+            floor: number()?,
+        })
     }
 
     pub(crate) fn of_file(path: &Path) -> Self {

@@ -8,10 +8,14 @@
 //! asof-crash full    --rounds 20      a file system without space
 //! ```
 //!
-//! All of them ask one oracle: `join(durable) <= recovered <= join(attempted)`, batches whole, positions
+//! It is run by the hour; `tests/crash` is the quick form of `kill` that every `cargo test` runs.
+//! `--ledger FILE` appends a line about the run. `README.md` says what each does and how to run it long.
+//!
+//! All but the last ask one oracle: `join(durable) <= recovered <= join(attempted)`, batches whole, positions
 //! never ahead of rows, `verify` clean, replay leads to the clean digest, a second reopen changes
-//! nothing. What was attempted and acknowledged is kept outside the tested directory. Every failure
-//! prints the command that runs it again.
+//! nothing; what was erased stays gone and a floor that was told stays. What was attempted and
+//! acknowledged is kept outside the tested directory. Every failure prints the command that runs it
+//! again.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,6 +29,7 @@ mod faults;
 mod full;
 mod ioctl;
 mod kill;
+mod lanes;
 mod ledger;
 mod oracle;
 mod power;
@@ -37,6 +42,7 @@ mod worker;
 mod workload;
 
 use arguments::Arguments;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -57,13 +63,20 @@ fn main() -> ExitCode {
         "full" => full::run(&arguments),
         _ => return usage("say kill, power, states, faults or full"),
     };
-    match tally {
-        Ok(tally) => tally.close(),
+    let tally = match tally {
+        Ok(tally) => tally,
         Err(why) => {
             eprintln!("asof-crash {command}: {why}");
-            ExitCode::from(2)
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(ledger) = arguments.text("ledger") {
+        let told = arguments.told(&["ledger"]);
+        if let Err(why) = tally.enter(Path::new(ledger), &format!("{command}{told}")) {
+            eprintln!("asof-crash {command}: {ledger} cannot be written: {why}");
         }
     }
+    tally.close()
 }
 
 fn usage(why: &str) -> ExitCode {

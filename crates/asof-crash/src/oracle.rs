@@ -31,7 +31,7 @@ pub(crate) fn judge(
         Err(error) => return Err(format!("a legitimate state was refused: {error}")),
     };
     let text = |error: asof::Error| error.to_string();
-    if store.views().len() < 2 {
+    if store.views().len() < workload.views() {
         if promised > 0 {
             return Err(format!(
                 "the views are gone, and {promised} batches were promised"
@@ -40,8 +40,11 @@ pub(crate) fn judge(
         workload.define(&store).map_err(text)?;
     }
     let there = present(workload, &store, known, promised)?;
+    let erased = erased(workload, &store, known)?;
+    let position = position(workload, &store, known, survives, &there)?;
+    floor(workload, &store, known)?;
     let before = digests(&store).map_err(text)?;
-    if before != expected(workload, &there) {
+    if before != expected(workload, &there, erased) {
         return Err(format!(
             "the digest is not that of the {} batches that are there",
             there.iter().filter(|there| **there).count()
@@ -49,13 +52,26 @@ pub(crate) fn judge(
     }
     verify(&store)?;
     if replay {
-        for n in 0..workload.batches() {
+        // From where the store says; what lies below is there.
+        for n in position..workload.batches() {
             let batch = workload.batch(&store, n).map_err(text)?;
             store.write(batch, WriteOptions::buffered()).map_err(text)?;
         }
         let all = vec![true; there.len()];
-        if digests(&store).map_err(text)? != expected(workload, &all) {
+        if digests(&store).map_err(text)? != expected(workload, &all, erased) {
             return Err("a replay does not lead to the clean digest".into());
+        }
+        // Everything again: nothing that was erased comes back, and nothing is there twice.
+        for n in 0..workload.batches() {
+            let batch = workload.batch(&store, n).map_err(text)?;
+            store.write(batch, WriteOptions::buffered()).map_err(text)?;
+        }
+        if digests(&store).map_err(text)? != expected(workload, &all, erased) {
+            return Err("a second replay changed the digest".into());
+        }
+        store.sync().map_err(text)?;
+        if workload.position(&store) != workload.batches() {
+            return Err("a replay does not lead to the end of the log".into());
         }
         verify(&store)?;
     }
@@ -101,9 +117,60 @@ fn present(
     Ok(present)
 }
 
-fn expected(workload: Workload, there: &[bool]) -> [SetDigest; 2] {
+/// Whether the erase is in force: it is once it was acknowledged, and is not before it was asked for.
+fn erased(workload: Workload, store: &Store, known: Known) -> Result<bool, String> {
+    let erased = workload.is_erased(store).map_err(|e| e.to_string())?;
+    match (known.erased, erased) {
+        (0, true) => Err("an erase is in force that nobody asked for".into()),
+        (2, false) => Err("an erase that was acknowledged is not in force".into()),
+        _ => Ok(erased),
+    }
+}
+
+/// The position of the log: everything below it is there.
+fn position(
+    workload: Workload,
+    store: &Store,
+    known: Known,
+    survives: Survives,
+    there: &[bool],
+) -> Result<u64, String> {
+    let position = workload.position(store);
+    let below = there.get(..position as usize);
+    let Some(below) = below else {
+        return Err(format!("the position {position} lies behind the log's end"));
+    };
+    if let Some(lost) = below.iter().position(|there| !there) {
+        return Err(format!(
+            "the position is {position}, and batch {lost} is not there"
+        ));
+    }
+    // A write that was told to be durable has moved it, and a killed process has not moved it back.
+    if survives == Survives::Acknowledged && position < known.durable {
+        return Err(format!(
+            "the position is {position}, and {} batches were told to be durable",
+            known.durable
+        ));
+    }
+    Ok(position)
+}
+
+/// A floor that was told is never taken back: somebody was refused because of it.
+fn floor(workload: Workload, store: &Store, known: Known) -> Result<(), String> {
+    let floor = workload.floor(store).map_err(|e| e.to_string())?;
+    let now = floor.map_or(0, |floor| floor as u64);
+    match now < known.floor {
+        true => Err(format!(
+            "the floor is {floor:?}, and {} was told",
+            known.floor
+        )),
+        false => Ok(()),
+    }
+}
+
+fn expected(workload: Workload, there: &[bool], erased: bool) -> [SetDigest; 2] {
     let mut sum = [SetDigest::default(); 2];
-    for (digests, there) in workload.digests().iter().zip(there) {
+    for (digests, there) in workload.digests(erased).iter().zip(there) {
         if *there {
             for (sum, digest) in sum.iter_mut().zip(digests) {
                 sum.hash = sum.hash.wrapping_add(digest.hash);

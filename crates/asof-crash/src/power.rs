@@ -10,8 +10,9 @@ use crate::ioctl;
 use crate::ledger::Known;
 use crate::oracle::Survives;
 use crate::random::Random;
+use crate::shim::{Boot, Shim};
 use crate::tally::Tally;
-use crate::worker::{Question, Worker};
+use crate::worker::{Machine, Question, Worker};
 use crate::workload::Workload;
 use std::fs::File;
 use std::io::Read;
@@ -33,7 +34,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
         Err(why) => return Ok(Tally::skipped(what, why)),
     };
     let mut tally = Tally::new(what);
-    let mut worker = Worker::start()?;
+    let shim = Shim::build(scratch.path())?;
+    // The child runs on the machine as it is, and what it leaves is judged after a restart.
+    let boot = Boot::new(scratch.path().join("boot"))?;
+    let mut worker = Worker::start(Machine::Restarted(shim.clone(), boot))?;
     for cycle in seed..seed + cycles {
         let outcome = cycle_of(&disk, &mut worker, cycle);
         tally.note(outcome, || format!("power --cycles 1 --seed {cycle}"));
@@ -43,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
 
 fn cycle_of(disk: &LoopDisk, worker: &mut Worker, seed: u64) -> Result<String, String> {
     let mut random = Random::new(seed);
-    let workload = Workload::ALL[random.below(3) as usize];
+    let workload = Workload::ALL[random.below(Workload::ALL.len() as u64) as usize];
     disk.mount()?;
     let store = disk.at.join("store");
     match std::fs::remove_dir_all(&store) {

@@ -1,7 +1,10 @@
 //! What a harness has seen, and how it says so at the end.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 /// How many failures are told one by one.
@@ -38,6 +41,11 @@ impl Tally {
         }
     }
 
+    /// How many runs there have been.
+    pub(crate) fn count(&self) -> u64 {
+        self.passed + self.failed
+    }
+
     pub(crate) fn pass(&mut self, class: &str) {
         self.passed += 1;
         *self.classes.entry(class.to_owned()).or_default() += 1;
@@ -47,7 +55,7 @@ impl Tally {
     pub(crate) fn fail(&mut self, why: &str, replay: &str) {
         self.failed += 1;
         if self.failed <= TOLD_MAX {
-            println!("FAILED: {why}\nreplay: cargo run --release --bin asof-crash -- {replay}");
+            println!("FAILED: {why}\nreplay: cargo run --bin asof-crash -- {replay}");
         }
     }
 
@@ -60,6 +68,31 @@ impl Tally {
             Ok(class) => self.pass(&class),
             Err(why) => self.fail(&why, &replay()),
         }
+    }
+
+    /// Appends one line about the whole run to a file, a row of a Markdown table.
+    pub(crate) fn enter(&self, ledger: &Path, command: &str) -> std::io::Result<()> {
+        let said = |program: &str, arguments: &[&str]| {
+            let ended = Command::new(program).args(arguments).output();
+            let text = ended.map(|ended| String::from_utf8_lossy(&ended.stdout).trim().to_owned());
+            text.unwrap_or_default()
+        };
+        let date = said("date", &["-u", "+%Y-%m-%d"]);
+        let commit = said("git", &["describe", "--always", "--dirty"]);
+        let build = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        };
+        let Tally { passed, failed, .. } = self;
+        let seconds = self.began.elapsed().as_secs();
+        let counts = match &self.skipped {
+            Some(why) => format!("skipped: {why} | |"),
+            None => format!("{passed} | {failed} |"),
+        };
+        let line = format!("| {date} | {commit} | {build} | `{command}` | {counts} {seconds} |\n");
+        let mut file = File::options().append(true).create(true).open(ledger)?;
+        file.write_all(line.as_bytes())
     }
 
     pub(crate) fn close(self) -> ExitCode {

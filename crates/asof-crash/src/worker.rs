@@ -3,6 +3,7 @@
 
 use crate::ledger::Known;
 use crate::oracle::{self, Survives};
+use crate::shim::{Boot, Shim};
 use crate::workload::Workload;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -22,25 +23,39 @@ pub(crate) struct Question<'a> {
     pub may_report: bool,
 }
 
-/// How long one judgement may take. A hang is a failure.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one judgement may take. A hang is a failure; a machine that has much else to do is none.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where judgements are made: on the machine as it is, or after a restart that is only played.
+pub(crate) enum Machine {
+    Same,
+    Restarted(Shim, Boot),
+}
 
 pub(crate) struct Worker {
+    machine: Machine,
+    process: Process,
+}
+
+struct Process {
     child: Child,
     asks: ChildStdin,
     answers: Receiver<String>,
 }
 
-impl Worker {
-    pub(crate) fn start() -> Result<Self, String> {
+impl Process {
+    fn start(machine: &Machine) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|e| e.to_string())?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("worker")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| e.to_string())?;
+            .stderr(Stdio::null());
+        if let Machine::Restarted(shim, boot) = machine {
+            shim.booted(&mut command, boot);
+        }
+        let mut child = command.spawn().map_err(|e| e.to_string())?;
         let asks = child.stdin.take().expect("stdin is a pipe");
         let told = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let (send, answers) = channel();
@@ -51,32 +66,37 @@ impl Worker {
                 }
             }
         });
-        Ok(Worker {
+        Ok(Process {
             child,
             asks,
             answers,
         })
     }
+}
+
+impl Worker {
+    pub(crate) fn start(machine: Machine) -> Result<Self, String> {
+        let process = Process::start(&machine)?;
+        Ok(Worker { machine, process })
+    }
 
     /// Asks, and starts over after a hang or an abort.
     pub(crate) fn judge(&mut self, question: Question<'_>) -> Result<String, String> {
-        let Known {
-            attempted,
-            acknowledged,
-            durable,
-            ..
-        } = question.known;
         let line = format!(
-            "{} {attempted} {acknowledged} {durable} {} {} {} {}\n",
+            "{} {} {} {} {} {}\n",
             question.workload.name(),
+            question.known.told(),
             u8::from(question.survives == Survives::Durable),
             u8::from(question.replay),
             u8::from(question.may_report),
             question.path.display(),
         );
-        let asked = self.asks.write_all(line.as_bytes());
+        if let Machine::Restarted(_, boot) = &self.machine {
+            boot.again()?;
+        }
+        let asked = self.process.asks.write_all(line.as_bytes());
         let answer = match asked {
-            Ok(()) => self.answers.recv_timeout(PATIENCE),
+            Ok(()) => self.process.answers.recv_timeout(PATIENCE),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         };
         match answer {
@@ -85,9 +105,10 @@ impl Worker {
                 _ => Err(answer),
             },
             Err(why) => {
-                let _gone = self.child.kill();
-                let ended = self.child.wait().map_err(|e| e.to_string())?;
-                *self = Worker::start()?;
+                let child = &mut self.process.child;
+                let _gone = child.kill();
+                let ended = child.wait().map_err(|e| e.to_string())?;
+                self.process = Process::start(&self.machine)?;
                 Err(match why {
                     RecvTimeoutError::Timeout => "opening or judging it hangs".into(),
                     RecvTimeoutError::Disconnected => format!("the process ended: {ended}"),
@@ -97,7 +118,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
@@ -117,25 +138,15 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn answer(line: &str) -> Result<String, String> {
-    let mut words = line.splitn(8, ' ');
+    let mut words = line.splitn(11, ' ');
+    let workload = Workload::named(words.next().ok_or("a question is empty")?)?;
+    let known = Known::hear(&mut words)?;
     let mut word = || words.next().ok_or("a question is cut short");
-    let workload = Workload::named(word()?)?;
-    let mut number = || -> Result<u64, String> {
-        word()?
-            .parse()
-            .map_err(|_| "a question has a bad number".into())
-    };
-    let known = Known {
-        attempted: number()?,
-        acknowledged: number()?,
-        durable: number()?,
-        errors: 0,
-    };
-    let survives = match number()? {
-        0 => Survives::Acknowledged,
+    let survives = match word()? {
+        "0" => Survives::Acknowledged,
         _ => Survives::Durable,
     };
-    let (replay, may_report) = (number()? == 1, number()? == 1);
+    let (replay, may_report) = (word()? == "1", word()? == "1");
     let path = Path::new(word()?);
     if may_report && oracle::is_reported_damage(workload, path) {
         return Ok("reported as damaged".into());

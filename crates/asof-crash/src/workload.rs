@@ -5,13 +5,13 @@
 
 use crate::random::Random;
 use asof::{
-    Durability, Read, Result, SetDigest, Span, Store, StoreOptions, Timestamp, Type,
-    ViewDefinition, WriteBatch, WriteOptions,
+    Durability, EraseOptions, ErrorKind, Question, Read, Result, Retention, SetDigest, Span, Store,
+    StoreOptions, Timestamp, Type, Verdict, ViewDefinition, WriteBatch, WriteOptions,
 };
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// Three ways of using a store.
+/// Four ways of using a store. Each takes its batches from a log, one record a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workload {
     /// Every batch is synced.
@@ -20,7 +20,17 @@ pub(crate) enum Workload {
     Buffered,
     /// Both, with tiny memtables, so that tables are written and compacted all the time.
     Churning,
+    /// Some batches are synced; in the middle an entity is erased; beside it a view forgets.
+    Erasing,
 }
+
+/// What is erased in the middle: an entity of the first view, as it was recorded before this batch.
+const ERASED: i64 = 3;
+pub(crate) const ERASED_BEFORE: u64 = 40;
+/// The view whose floor moves, by a minute with every batch.
+const FORGETS: &str = "forgets";
+/// The log that batches come from.
+const LOG: (&str, &str) = ("log", "0");
 
 pub(crate) const VIEWS: [&str; 2] = ["left", "right"];
 /// Where the entity stands by which a batch is recognised.
@@ -28,14 +38,19 @@ const MARKERS: i64 = 1_000_000;
 const BASE_SECONDS: i64 = 1_700_000_000;
 
 impl Workload {
-    pub(crate) const ALL: [Workload; 3] =
-        [Workload::Synced, Workload::Buffered, Workload::Churning];
+    pub(crate) const ALL: [Workload; 4] = [
+        Workload::Synced,
+        Workload::Buffered,
+        Workload::Churning,
+        Workload::Erasing,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Workload::Synced => "synced",
             Workload::Buffered => "buffered",
             Workload::Churning => "churning",
+            Workload::Erasing => "erasing",
         }
     }
 
@@ -50,6 +65,7 @@ impl Workload {
             Workload::Synced => 60,
             Workload::Buffered => 120,
             Workload::Churning => 120,
+            Workload::Erasing => 80,
         }
     }
 
@@ -64,8 +80,8 @@ impl Workload {
         match self {
             Workload::Synced => Durability::Synced,
             Workload::Buffered => Durability::Buffered,
-            Workload::Churning if n.is_multiple_of(5) => Durability::Synced,
-            Workload::Churning => Durability::Buffered,
+            Workload::Churning | Workload::Erasing if n.is_multiple_of(5) => Durability::Synced,
+            Workload::Churning | Workload::Erasing => Durability::Buffered,
         }
     }
 
@@ -81,7 +97,8 @@ impl Workload {
 
     pub(crate) fn open(self, path: &Path) -> Result<Store> {
         let options = StoreOptions::new().create_if_missing(true);
-        let options = options.block_cache_bytes(4 << 20);
+        // A small reserve: what is recorded here is copied thousands of times.
+        let options = options.block_cache_bytes(4 << 20).reserve_bytes(16 << 10);
         match self {
             Workload::Churning => options.memtable_bytes(64 << 10).open(path),
             _ => options.memtable_bytes(1 << 20).open(path),
@@ -97,10 +114,70 @@ impl Workload {
                 .ttl(Span::days(1));
             store.apply(view.build()?)?;
         }
+        if self == Workload::Erasing {
+            let view = ViewDefinition::builder(FORGETS)
+                .key("id", Type::I64)
+                .feature("batch", Type::I64)
+                .history(Retention::Window(Span::minutes(10)));
+            store.apply(view.build()?)?;
+        }
         Ok(())
     }
 
+    /// How many views it has.
+    pub(crate) fn views(self) -> usize {
+        VIEWS.len() + usize::from(self == Workload::Erasing)
+    }
+
+    /// Batch `n`, which is record `n` of the log.
     pub(crate) fn batch(self, store: &Store, n: u64) -> Result<WriteBatch> {
+        let mut batch = self.rows_of(store, n, false)?;
+        batch.from_log(LOG.0, LOG.1, n..n + 1);
+        if self == Workload::Erasing {
+            let view = store.view(FORGETS)?;
+            let at = Timestamp::from_secs(BASE_SECONDS + 60 * n as i64);
+            let row = batch.put(&view, &view.entity([1i64])?, at);
+            row.set_value("batch", n as i64).finish()?;
+        }
+        Ok(batch)
+    }
+
+    /// Up to which batch the log was taken in.
+    pub(crate) fn position(self, store: &Store) -> u64 {
+        store.position(LOG.0, LOG.1)
+    }
+
+    /// Erases what is to be erased in the middle.
+    pub(crate) fn erase(self, store: &Store) -> Result<()> {
+        let view = store.view(VIEWS[0])?;
+        let until = EraseOptions::new().recorded_at(recorded(ERASED_BEFORE - 1));
+        let entity = view.entity([ERASED])?;
+        store.erase(&view, &entity, until).map(drop)
+    }
+
+    /// Whether the erase is in force.
+    pub(crate) fn is_erased(self, store: &Store) -> Result<bool> {
+        Ok(!store.fences(&store.view(VIEWS[0])?).is_empty())
+    }
+
+    /// The floor of the view that forgets, in microseconds, as a refusal tells it. None where nothing
+    /// is refused yet.
+    pub(crate) fn floor(self, store: &Store) -> Result<Option<i64>> {
+        if self != Workload::Erasing {
+            return Ok(None);
+        }
+        let view = store.view(FORGETS)?;
+        let long_ago = Question::as_of(Timestamp::from_secs(0));
+        match store.get(&view, &view.entity([1i64])?, long_ago) {
+            Ok(_) => Ok(None),
+            Err(error) => match error.kind() {
+                ErrorKind::BeyondHistory { floor } => Ok(Some(floor)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn rows_of(self, store: &Store, n: u64, without_erased: bool) -> Result<WriteBatch> {
         let mut random = Random::new(n << 8 | self as u64);
         let mut batch = WriteBatch::new();
         for name in VIEWS {
@@ -112,10 +189,14 @@ impl Workload {
                 .set_value("batch", n as i64)
                 .finish()?;
             for _ in 0..self.rows() {
-                let entity = view.entity([random.below(12) as i64])?;
+                let id = random.below(12) as i64;
+                let skipped = without_erased && name == VIEWS[0] && id == ERASED;
+                let mut aside = WriteBatch::new();
+                let batch = if skipped { &mut aside } else { &mut batch };
+                let entity = view.entity([id])?;
                 // Instants collide; what is recorded when is the batch's own.
                 let et = Timestamp::from_secs(BASE_SECONDS + 60 * random.below(40) as i64);
-                let rec = Timestamp::from_secs(BASE_SECONDS + 10_000 + n as i64);
+                let rec = recorded(n);
                 let row = match random.below(10) {
                     0 => {
                         batch.delete(&view, &entity, et).recorded_at(rec).finish()?;
@@ -145,7 +226,6 @@ impl Workload {
 
     /// Whether batch `n` is there: in each view.
     pub(crate) fn shows(self, store: &Store, n: u64) -> Result<[bool; 2]> {
-        use asof::{Question, Verdict};
         let mut shows = [false; 2];
         for (shows, name) in shows.iter_mut().zip(VIEWS) {
             let view = store.view(name)?;
@@ -156,17 +236,18 @@ impl Workload {
         Ok(shows)
     }
 
-    /// What each batch adds to the digest of each view.
-    pub(crate) fn digests(self) -> &'static [[SetDigest; 2]] {
-        static KNOWN: [OnceLock<Vec<[SetDigest; 2]>>; 3] = [const { OnceLock::new() }; 3];
-        KNOWN[self as usize].get_or_init(|| {
+    /// What each batch adds to the digest of each view; and the same without what is erased of it.
+    pub(crate) fn digests(self, erased: bool) -> &'static [[SetDigest; 2]] {
+        static KNOWN: [OnceLock<Vec<[SetDigest; 2]>>; 8] = [const { OnceLock::new() }; 8];
+        KNOWN[2 * self as usize + usize::from(erased)].get_or_init(|| {
             let add = || -> Result<Vec<[SetDigest; 2]>> {
                 let store = Store::temp()?;
                 self.define(&store)?;
                 let mut before = [SetDigest::default(); 2];
                 let mut added = Vec::new();
                 for n in 0..self.batches() {
-                    store.write(self.batch(&store, n)?, WriteOptions::buffered())?;
+                    let batch = self.rows_of(&store, n, erased && n < ERASED_BEFORE)?;
+                    store.write(batch, WriteOptions::buffered())?;
                     let after = digests(&store)?;
                     added.push([0, 1].map(|view: usize| SetDigest {
                         hash: after[view].hash.wrapping_sub(before[view].hash),
@@ -179,6 +260,11 @@ impl Workload {
             add().expect("a store that nobody disturbs works")
         })
     }
+}
+
+/// When the rows of a batch were recorded.
+fn recorded(n: u64) -> Timestamp {
+    Timestamp::from_secs(BASE_SECONDS + 10_000 + n as i64)
 }
 
 pub(crate) fn digests(store: &Store) -> Result<[SetDigest; 2]> {

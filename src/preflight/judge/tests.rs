@@ -129,6 +129,14 @@ fn a_hole_in_what_nobody_synced_is_damage_unless_power_was_cut() {
     assert_eq!(health(evidence(&[(4, hurt)], 11, (4, BATCH as u64))), CUT);
     let gap = [(4, rows[..BATCH].to_vec()), (6, log(&[(14, 10)]))];
     assert_eq!(health(evidence(&gap, 11, (4, BATCH as u64))), CUT);
+    // What lies behind the gap was built on what is gone: it does not come back without it.
+    for same_boot in [false, true] {
+        let judged = judge(&Evidence {
+            same_boot,
+            ..evidence(&gap, 11, (4, BATCH as u64))
+        });
+        assert_eq!((judged.stop, judged.sequence), (Some((6, 0)), 11));
+    }
     let mut last = rows.clone();
     last[2 * BATCH + 30] ^= 1;
     assert_eq!(health(evidence(&[(4, last)], 12, (4, 0))), CUT);
@@ -212,4 +220,26 @@ fn a_log_that_stands_there_twice_or_comes_from_another_store_is_damage() {
     let judgement = judge(&foreign);
     assert_eq!(judgement.stop, Some((4, 0)));
     assert_eq!(health(foreign), [Health::Damaged; 2]);
+}
+
+#[test]
+fn a_hole_in_edits_that_nobody_synced_is_cut_off_after_a_power_cut() {
+    // Who is hurt: whoever lost power while tables were written, and finds the door closed.
+    let edits: [&[u8]; 3] = [&[2, 4, 4, 10], &[2, 4, 4, 11], &[2, 4, 4, 12]];
+    let with = |bytes: &[u8]| Evidence {
+        manifest: (3, scan_manifest(bytes)),
+        ..evidence(&[], 0, (0, 0))
+    };
+    let mut hurt = framed(&edits);
+    hurt[11..22].fill(0);
+    assert_eq!(health(with(&hurt)), CUT);
+    let judged = judge(&with(&hurt));
+    assert_eq!((judged.manifest, judged.sequence), (Some((3, 11)), 10));
+    // A bit that turned leaves no zeros.
+    let mut turned = framed(&edits);
+    turned[20] ^= 1;
+    assert_eq!(health(with(&turned)), DAMAGED);
+    // And what was durable cannot be missing.
+    hurt[..11].fill(0);
+    assert_eq!(health(with(&hurt)), DAMAGED);
 }

@@ -1,0 +1,53 @@
+//! Several judgements at a time: lanes that take the next job when they are done with one.
+
+use crate::tally::Tally;
+use std::sync::{Mutex, MutexGuard};
+
+/// How many there are: the machines that run this have at least two cores.
+const LANES: usize = 2;
+
+/// What the lanes share.
+pub(crate) struct Lane<'a, J> {
+    jobs: &'a Mutex<&'a mut (dyn Iterator<Item = J> + Send)>,
+    tally: &'a Mutex<Tally>,
+}
+
+impl<J> Lane<'_, J> {
+    pub(crate) fn next(&self) -> Option<J> {
+        self.jobs.lock().expect("no lane panics").next()
+    }
+
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().expect("no lane panics")
+    }
+}
+
+/// Runs `lane` as often at the same time as there are lanes; each takes jobs until none is left.
+pub(crate) fn run<J: Send>(
+    mut jobs: impl Iterator<Item = J> + Send,
+    tally: Tally,
+    lane: impl Fn(&Lane<'_, J>) -> Result<(), String> + Sync,
+) -> Result<Tally, String> {
+    let jobs = Mutex::new(&mut jobs as &mut (dyn Iterator<Item = J> + Send));
+    let tally = Mutex::new(tally);
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES)
+            .map(|_| {
+                scope.spawn(|| {
+                    lane(&Lane {
+                        jobs: &jobs,
+                        tally: &tally,
+                    })
+                })
+            })
+            .collect();
+        let ended = lanes
+            .into_iter()
+            .map(|lane| lane.join().map_err(|_| "a lane panicked".to_owned())?);
+        ended
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect::<Result<(), String>>()
+    })?;
+    Ok(tally.into_inner().expect("no lane panics"))
+}
