@@ -63,16 +63,15 @@ impl Reserve {
     /// Makes it, or finds it made. Where there is no room for it, rows are refused from here on; what
     /// else may go wrong, such as a folder that takes no new file, only means that there is none.
     pub(super) fn make(&self) {
-        let held = self.held();
-        if held == self.bytes {
+        if self.bytes == 0 {
+            // What an earlier open has made, or given back, is wanted no more. It may not be there.
+            let _gone = fs::remove_file(&self.file);
             return;
         }
-        let made = if self.bytes == 0 {
-            fs::remove_file(&self.file)
-        } else {
-            self.write()
-        };
-        if let Err(error) = made {
+        if self.held() == self.bytes {
+            return;
+        }
+        if let Err(error) = self.write() {
             let full = error.kind() == std::io::ErrorKind::StorageFull;
             // A part of it would only be in the way of what is to be done now.
             self.release();
@@ -125,9 +124,10 @@ impl super::StoreOptions {
     /// opened with room for the reserve again.
     ///
     /// Opening writes out what the logs hold, which takes space before it gives any back: as much as
-    /// [`memtable_bytes`](super::StoreOptions::memtable_bytes) for each kind of row, less what compression saves. Whoever must be able to open
-    /// a store on a full disk, whatever was in memory, holds back twice that. An open that needs more
-    /// than there is fails as `StorageFull` and loses nothing. Whoever else writes to the disk can take
+    /// [`memtable_bytes`](super::StoreOptions::memtable_bytes) for each kind of row, less what
+    /// compression saves. Whoever must be able to open a store on a full disk, whatever was in memory,
+    /// holds back twice that. An open that needs more than there is fails as `StorageFull` and loses
+    /// nothing. Whoever else writes to the disk can take
     /// the space that was given back.
     ///
     /// ```

@@ -109,7 +109,7 @@ fn a_definition_that_old_rows_cannot_follow_is_refused_and_changes_nothing() {
     let world = World::with(weather().ttl(Span::hours(3)));
     let hours = |n| weather().ttl(Span::hours(n));
     for (next, why) in [
-        (hours(2), "time is"),
+        (hours(2), "ttl is 3h, not 2h"),
         (hours(3).feature("n", Type::I64), "\"n\" is not nullable"),
         (hours(3).key("terminal", Type::I32), "the entity key is"),
         (

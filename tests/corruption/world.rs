@@ -197,7 +197,7 @@ pub(crate) fn damages(directory: &Path) -> Vec<Damage> {
     }
     // Between the two slots of the watermark nothing is written and nothing is read.
     let idle = |damage: &Damage| {
-        let between = |at: usize| damage.role == "watermark" && (80..4_096).contains(&at);
+        let between = |at: usize| damage.role == "watermark" && (92..4_096).contains(&at);
         match damage.kind {
             Kind::Flip(bit) => between(bit / 8),
             Kind::Cut(at) | Kind::Zero(at, 16) | Kind::ZeroTail(at) => between(at) && at % 64 > 0,
@@ -213,6 +213,7 @@ fn options() -> StoreOptions {
         .clock(ManualClock::at(small_store::noon()))
         .block_cache_bytes(1 << 20)
         .memtable_bytes(1 << 20)
+        .reserve_bytes(0)
 }
 
 pub(crate) fn files_with_lock(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
