@@ -145,7 +145,7 @@ fn others(store: &Store, report: &mut VerifyReport) -> Result<()> {
 /// it, and for tables, which are listed already.
 fn how_checked(name: &str, manifest: &str, oldest_log: u64) -> Option<&'static str> {
     match name {
-        "asof.store" | "CURRENT" | "IDENTITY" => Some(AT_OPEN),
+        "asof.store" | "watermark" | "CURRENT" | "IDENTITY" => Some(AT_OPEN),
         "lock" | "LOCK" => Some(HELD),
         _ if name == manifest => Some(AT_OPEN),
         _ => log_number(name.as_ref())
