@@ -18,7 +18,7 @@ k = "string"
 [features]
 x = "i64"
 END
-rows=60000
+rows=400000
 awk -v n=$rows 'BEGIN { for (i = 0; i < n; i++)
   printf "{\"view\":\"v\",\"entity\":{\"k\":\"e%d\"},\"event_time\":%d,\"features\":{\"x\":%d}}\n", i % 997, i, i }' > rows.jsonl
 awk -v n=$rows 'BEGIN { print "k,t"; for (i = 0; i < n; i++) printf "e%d,%d\n", i % 997, i }' > spine.csv
@@ -34,8 +34,8 @@ watch() {
     until $tmux capture-pane -p -t "$name" > "$name.screen" && grep -q '^done-[0-9]' "$name.screen"; do
         cat "$name.screen" >> "$name.screens"
         tries=$((tries + 1))
-        [ $tries -lt 2400 ] || fail "$name did not end"
-        sleep 0.05
+        [ $tries -lt 12000 ] || fail "$name did not end"
+        sleep 0.01
     done
     $tmux kill-session -t "$name"
     grep -q '^done-0' "$name.screen" || fail "$name failed: $(cat "$name.screen")"
@@ -96,7 +96,7 @@ same_as_in_a_pipe() {
     until $tmux capture-pane -p -J -t same > same.screen && grep -q '^done-[0-9]' same.screen; do
         tries=$((tries + 1))
         [ $tries -lt 600 ] || fail "$* did not end"
-        sleep 0.05
+        sleep 0.01
     done
     $tmux capture-pane -p -e -t same > same.escapes
     $tmux kill-session -t same
