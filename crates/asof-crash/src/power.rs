@@ -54,6 +54,10 @@ fn cycle_of(disk: &LoopDisk, worker: &mut Worker, seed: u64) -> Result<String, S
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.to_string()),
         _ => {}
     }
+    // A cut that comes early would take the removal back, and the store of the cycle before be judged.
+    File::open(&disk.at)
+        .and_then(|root| root.sync_all())
+        .map_err(|e| e.to_string())?;
     let known = cut(disk, &store, workload, &mut random)?;
     disk.unmount()?;
     disk.mount()?;
