@@ -266,12 +266,12 @@ impl Writer {
 
     /// Whether the floor no longer retains a row, given what is stored and what this batch added.
     fn is_too_late(&self, row: &Candidate, group: &Group<'_>) -> Result<bool> {
+        // First what settles nearly every row: only one at or before the floor needs the contract.
         let floor = group.view.floor();
-        let contract = group.view.contract();
-        let horizon = contract.horizon(floor);
         let Some(floor) = floor.filter(|floor| row.stamp.et <= *floor) else {
             return Ok(false);
         };
+        let horizon = group.view.contract().horizon(Some(floor));
         let mut newer: Vec<(Stamp, Vec<u8>)> = Vec::new();
         let prefix = row.entity.prefix();
         let mut cursor = self.kv.cursor(Family::History, Walk::Entity, None);
