@@ -3,6 +3,8 @@
 
 #![no_main]
 
+#[path = "../../tests/killed/mod.rs"]
+mod killed;
 #[path = "../../tests/model/mod.rs"]
 mod model;
 #[path = "../../tests/store_model/world.rs"]

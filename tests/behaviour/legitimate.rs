@@ -10,35 +10,8 @@ use tempfile::TempDir;
 /// Copies all that is in a directory now, as a process that is killed this moment leaves it.
 pub(crate) fn copy(from: &Path) -> TempDir {
     let copy = TempDir::new().unwrap();
-    wait_until_settled(from);
-    for (path, bytes) in files(from) {
-        let path = copy.path().join(path.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
+    crate::killed::copy(from, copy.path()).unwrap();
     copy
-}
-
-/// Waits until RocksDB has unlinked what it needs no more: a copy takes longer than a kill.
-fn wait_until_settled(directory: &Path) {
-    let listing = || {
-        let mut sizes = std::collections::BTreeMap::new();
-        for folder in [directory.to_path_buf(), directory.join("db")] {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                sizes.insert(entry.path(), entry.metadata().map_or(0, |m| m.len()));
-            }
-        }
-        sizes
-    };
-    let mut before = listing();
-    loop {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let now = listing();
-        if now == before {
-            return;
-        }
-        before = now;
-    }
 }
 
 /// Writes into the watermark that another run of the machine has written it.

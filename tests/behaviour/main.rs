@@ -18,6 +18,8 @@ mod freshness;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod history;
+#[path = "../killed/mod.rs"]
+mod killed;
 mod legitimate;
 mod limits;
 mod names;

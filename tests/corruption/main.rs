@@ -29,6 +29,8 @@
 
 mod damage;
 mod judge;
+#[path = "../killed/mod.rs"]
+mod killed;
 mod measure;
 #[path = "../small_store/mod.rs"]
 mod small_store;

@@ -25,7 +25,7 @@ pub(crate) fn run() -> ExitCode {
     }
     store.sync().expect("it syncs");
     let killed = directory.path().join("killed");
-    copy_store(&path, &killed);
+    crate::killed::copy(&path, &killed).expect("a copy");
     drop(store);
     let bytes = log_bytes(&killed);
     let (read, found) = timed(|| Store::examine(&killed).expect("it can be examined"));
@@ -109,17 +109,4 @@ fn logs(store: &Path) -> Vec<std::path::PathBuf> {
 fn log_bytes(store: &Path) -> u64 {
     let length = |path: std::path::PathBuf| std::fs::metadata(path).map_or(0, |m| m.len());
     logs(store).into_iter().map(length).sum()
-}
-
-fn copy_store(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to.join("db")).expect("a directory");
-    for directory in ["", "db"] {
-        for entry in std::fs::read_dir(from.join(directory)).expect("a directory") {
-            let entry = entry.expect("an entry");
-            if entry.path().is_file() {
-                let name = to.join(directory).join(entry.file_name());
-                std::fs::copy(entry.path(), name).expect("a copy");
-            }
-        }
-    }
 }

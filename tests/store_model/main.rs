@@ -7,6 +7,8 @@
 
 #![cfg(feature = "store")]
 
+#[path = "../killed/mod.rs"]
+mod killed;
 #[path = "../model/mod.rs"]
 mod model;
 mod world;

@@ -149,7 +149,7 @@ impl World {
             }
             Step::Kill => {
                 let copy = self.path.with_extension("killed");
-                copy_as_it_is(&self.path, &copy).expect("the files can be copied");
+                crate::killed::copy(&self.path, &copy).expect("the files can be copied");
                 // What the old process still does at its end happens to files that are gone.
                 self.store = Store::temp()?;
                 std::fs::remove_dir_all(&self.path).expect("the old files can be removed");
@@ -169,43 +169,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Copies the files of an open store as they are at one moment: as long as a compaction changes them
-/// on the way, once more.
-fn copy_as_it_is(from: &Path, to: &Path) -> std::io::Result<()> {
-    loop {
-        let before = files(from)?;
-        let copied = before
-            .keys()
-            .try_for_each(|name| copy_one(&from.join(name), &to.join(name)));
-        if copied.is_ok() && files(from)? == before {
-            return Ok(());
-        }
-        std::fs::remove_dir_all(to)?;
-    }
-}
-
-fn copy_one(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to.parent().expect("it stands in a directory"))?;
-    std::fs::copy(from, to).map(drop)
-}
-
-/// Every file below a directory, and how long it is. One that goes while we look is not there.
-fn files(directory: &Path) -> std::io::Result<BTreeMap<PathBuf, u64>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(directory)? {
-        let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        match entry.metadata() {
-            Ok(is) if is.is_dir() => {
-                let below = files(&entry)?.into_iter();
-                found.extend(below.map(|(path, length)| (Path::new(&name).join(path), length)));
-            }
-            Ok(is) => drop(found.insert(PathBuf::from(name), is.len())),
-            Err(_) => {}
-        }
-    }
-    Ok(found)
 }
 
 fn tell(model: &mut Model, facts: &[Fact]) {

@@ -17,15 +17,7 @@ fn killed(rows: usize) -> World {
         held.write(batch, asof::WriteOptions::synced()).unwrap();
     }
     let copy = world.path("copy");
-    std::fs::create_dir_all(copy.join("db")).unwrap();
-    for directory in ["", "db"] {
-        for entry in std::fs::read_dir(world.store().join(directory)).unwrap() {
-            let entry = entry.unwrap();
-            if entry.path().is_file() {
-                std::fs::copy(entry.path(), copy.join(directory).join(entry.file_name())).unwrap();
-            }
-        }
-    }
+    crate::killed::copy(world.store(), &copy).unwrap();
     drop((view, held));
     std::fs::remove_dir_all(world.store()).unwrap();
     std::fs::rename(copy, world.store()).unwrap();

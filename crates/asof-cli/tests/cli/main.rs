@@ -12,6 +12,8 @@ mod get;
 mod golden;
 mod ingest;
 mod join;
+#[path = "../../../../tests/killed/mod.rs"]
+mod killed;
 mod normal;
 mod quarantine;
 mod scenes;
