@@ -117,6 +117,8 @@ pub mod design {}
 struct Readme;
 
 #[cfg(feature = "store")]
+mod cache;
+#[cfg(feature = "store")]
 mod catalog;
 mod error;
 #[doc(hidden)]
@@ -173,8 +175,8 @@ pub use schema::{
 };
 #[cfg(feature = "store")]
 pub use store::{
-    CacheStats, CensusProgress, FamilyStats, FamilyVerdict, FileVerdict, PressureStats, Spread,
-    Stats, ViewCensus, ViewStats,
+    CacheStats, CensusProgress, FamilyStats, FamilyVerdict, FileVerdict, PressureStats,
+    RowCacheStats, Spread, Stats, ViewCensus, ViewStats,
 };
 #[cfg(feature = "store")]
 pub use store::{

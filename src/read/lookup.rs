@@ -4,6 +4,7 @@
 //! the deciding Put or Delete, or were recorded after `known_at`.
 
 use super::fresh::Freshness;
+use crate::cache::{RowCache, Sought, Stamp};
 use crate::catalog::{Entity, Opened, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
@@ -25,6 +26,8 @@ pub(crate) type Floors = HashMap<ViewId, Timestamp>;
 #[derive(Clone, Copy)]
 pub struct Lookup<'a> {
     pub(crate) kv: &'a Kv,
+    /// Latest rows in memory. Not of a snapshot: they are those of now.
+    pub(crate) cache: Option<&'a RowCache>,
     /// One state of the database, or whatever is present.
     pub(crate) at: Option<&'a KvSnapshot<'a>>,
     /// Pinned with the state; else the floors in force.
@@ -35,6 +38,18 @@ pub struct Lookup<'a> {
     /// The store that is read, whose views alone can be asked.
     pub(crate) opened: Opened,
 }
+
+/// What a look into memory came to.
+pub(super) enum Cached {
+    /// The row holds the answer, which was current while its bucket had this stamp.
+    Answered(Stamp),
+    /// It is not there; it may be put there under this stamp.
+    Missing(Stamp),
+    /// Ask the database.
+    Unknown,
+}
+
+pub(super) const LATEST: &str = "a latest row";
 
 impl<'a> Lookup<'a> {
     pub(crate) fn floor(&self, view: &View) -> Option<Timestamp> {
@@ -51,12 +66,9 @@ impl<'a> Lookup<'a> {
         }
         let at = self.kv.snapshot();
         read(&Lookup {
-            kv: self.kv,
+            cache: None,
             at: Some(&at),
-            floors: self.floors,
-            now: self.now,
-            freshness: self.freshness,
-            opened: self.opened,
+            ..*self
         })
     }
 
@@ -91,12 +103,49 @@ impl<'a> Lookup<'a> {
     ) -> Result<Verdict> {
         view.owns(entity)?;
         self.check_fresh(view, question)?;
-        let stored = if self.may_be_latest(question) {
-            self.kv.get(Family::Latest, entity.prefix(), self.at)?
-        } else {
-            None
+        if !self.may_be_latest(question) {
+            return self.read_given(view, entity, question, None, row);
+        }
+        let mut noted = None;
+        if let Some(cache) = self.cache {
+            match self.read_cached(cache, view, entity, question, row)? {
+                Cached::Answered(_) => return Ok(row.verdict()),
+                Cached::Missing(stamp) => noted = Some((cache, stamp)),
+                Cached::Unknown => {}
+            }
+        }
+        let stored = self.kv.get(Family::Latest, entity.prefix(), self.at)?;
+        let value = match &stored {
+            Some(stored) => Some(checksum::open(LATEST, entity.prefix(), stored)?),
+            None => None,
         };
-        self.read_given(view, entity, question, stored.as_deref(), row)
+        if let Some((cache, stamp)) = noted {
+            cache.fill(entity.prefix(), stamp, value.unwrap_or_default());
+        }
+        self.read_given(view, entity, question, value, row)
+    }
+
+    /// Answers from memory, if that can be.
+    pub(super) fn read_cached(
+        &self,
+        cache: &RowCache,
+        view: &View,
+        entity: &Entity,
+        question: Question,
+        row: &mut Row,
+    ) -> Result<Cached> {
+        self.check_floor(view, [question.as_of, question.known_at])?;
+        let t = question.as_of.unwrap_or(self.now);
+        let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(self.floor(view)));
+        match cache.read(entity.prefix(), bytes) {
+            Sought::Hit(stamp) if bytes.is_empty() || answers(entity, bytes, t)? => {
+                row.finish()?;
+                Ok(Cached::Answered(stamp))
+            }
+            Sought::Miss(stamp) => Ok(Cached::Missing(stamp)),
+            // Of a row that does not answer for `t` the history is asked.
+            Sought::Hit(_) | Sought::Busy => Ok(Cached::Unknown),
+        }
     }
 
     /// Whether the latest row is worth a look: it never answers what was known at some time, and
@@ -105,13 +154,13 @@ impl<'a> Lookup<'a> {
         question.known_at.is_none() && question.as_of.is_none_or(|t| t >= self.now)
     }
 
-    /// Answers, given what the latest family holds of the entity.
+    /// Answers, given what the latest family holds of the entity, without its checksum.
     pub(crate) fn read_given(
         &self,
         view: &View,
         entity: &Entity,
         question: Question,
-        stored: Option<&[u8]>,
+        latest: Option<&[u8]>,
         row: &mut Row,
     ) -> Result<Verdict> {
         let bounds = [question.as_of, question.known_at];
@@ -119,8 +168,12 @@ impl<'a> Lookup<'a> {
         let t = question.as_of.unwrap_or(self.now);
         let horizon = view.contract.horizon(self.floor(view));
         let (bytes, fold) = row.begin(&view.contract, t, horizon);
-        let answered = match stored {
-            Some(stored) => answer_from_latest(entity, stored, t, bytes)?,
+        let answered = match latest {
+            Some(latest) if answers(entity, latest, t)? => {
+                bytes.extend_from_slice(latest);
+                true
+            }
+            Some(_) => false,
             // Every entity that has versions has a latest row.
             None => self.may_be_latest(question),
         };
@@ -168,21 +221,11 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Copies the latest row if it answers for `t`; says whether it does.
-fn answer_from_latest(
-    entity: &Entity,
-    stored: &[u8],
-    t: Timestamp,
-    out: &mut Vec<u8>,
-) -> Result<bool> {
-    let value = checksum::open("a latest row", entity.prefix(), stored)?;
-    let latest = LatestRow::parse(value)?;
+/// Whether a latest row answers for `t`.
+fn answers(entity: &Entity, latest: &[u8], t: Timestamp) -> Result<bool> {
+    let latest = LatestRow::parse(latest)?;
     check_entity(entity.prefix(), latest.entity, entity.bytes())?;
-    if !latest.answers(t) {
-        return Ok(false);
-    }
-    out.extend_from_slice(value);
-    Ok(true)
+    Ok(latest.answers(t))
 }
 
 fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<HistoryRow<'a>> {

@@ -1,10 +1,16 @@
-//! Many rows at once, under one snapshot.
+//! Many rows at once, all of one state of the store.
 
-use super::lookup::Lookup;
+use super::lookup::{Cached, LATEST, Lookup};
+use crate::cache::{RowCache, Stamp};
 use crate::catalog::{Entity, View};
 use crate::error::Result;
+use crate::format::checksum;
 use crate::kv::Family;
 use crate::query::{Question, Row};
+
+/// How many reads ahead a bucket is asked for, and how many its row: the memory serves several at once.
+const BUCKETS_AHEAD: usize = 16;
+const ROWS_AHEAD: usize = 8;
 
 /// Reads one row for each entity asked for, in their order. There are as many rows.
 pub(crate) fn read_many(
@@ -17,19 +23,92 @@ pub(crate) fn read_many(
         view.owns(entity)?;
     }
     if !lookup.may_be_latest(question) {
-        for ((view, entity), row) in asked.iter().zip(rows) {
-            lookup.read_given(view, entity, question, None, row)?;
+        return lookup.under_snapshot(|lookup| {
+            for ((view, entity), row) in asked.iter().zip(rows) {
+                lookup.read_given(view, entity, question, None, row)?;
+            }
+            Ok(())
+        });
+    }
+    match lookup.cache {
+        Some(cache) => read_cached(lookup, cache, asked, question, rows),
+        None => {
+            let all = (0..asked.len()).map(|at| (at, None)).collect();
+            lookup.under_snapshot(|stored| read_stored(stored, None, all, asked, question, rows))
         }
+    }
+}
+
+/// Rows from memory, and from one snapshot of the database those that are not there.
+fn read_cached(
+    lookup: &Lookup<'_>,
+    cache: &RowCache,
+    asked: &[(&View, &Entity)],
+    question: Question,
+    rows: &mut [Row],
+) -> Result<()> {
+    for (_, entity) in asked.iter().take(BUCKETS_AHEAD) {
+        cache.expect(entity.prefix());
+    }
+    let mut seen = Vec::with_capacity(asked.len());
+    for (at, (view, entity)) in asked.iter().enumerate() {
+        if let Some((_, ahead)) = asked.get(at + BUCKETS_AHEAD) {
+            cache.expect(ahead.prefix());
+        }
+        if let Some((_, ahead)) = asked.get(at + ROWS_AHEAD) {
+            cache.expect_row(ahead.prefix());
+        }
+        seen.push(lookup.read_cached(cache, view, entity, question, &mut rows[at])?);
+    }
+    let is_current = |at: usize| match seen[at] {
+        Cached::Answered(stamp) => cache.is_still(asked[at].1.prefix(), stamp),
+        Cached::Missing(_) | Cached::Unknown => false,
+    };
+    if (0..asked.len()).all(is_current) {
         return Ok(());
     }
+    lookup.under_snapshot(|stored| {
+        // What is still current now was so when the snapshot was taken: it is of the same state.
+        let missing = (0..asked.len()).filter(|at| !is_current(*at));
+        let missing = missing.map(|at| match seen[at] {
+            Cached::Missing(stamp) => (at, Some(stamp)),
+            Cached::Answered(_) | Cached::Unknown => (at, None),
+        });
+        read_stored(
+            stored,
+            Some(cache),
+            missing.collect(),
+            asked,
+            question,
+            rows,
+        )
+    })
+}
+
+/// Rows from the database. Those with a stamp are put into the cache under it.
+fn read_stored(
+    lookup: &Lookup<'_>,
+    cache: Option<&RowCache>,
+    mut wanted: Vec<(usize, Option<Stamp>)>,
+    asked: &[(&View, &Entity)],
+    question: Question,
+    rows: &mut [Row],
+) -> Result<()> {
     // Ascending keys are read fastest: neighbours share a block.
-    let mut order: Vec<usize> = (0..asked.len()).collect();
-    order.sort_unstable_by_key(|at| asked[*at].1.prefix());
-    let keys = order.iter().map(|at| &asked[*at].1.prefix()[..]);
+    wanted.sort_unstable_by_key(|(at, _)| asked[*at].1.prefix());
+    let keys = wanted.iter().map(|(at, _)| &asked[*at].1.prefix()[..]);
     let stored = lookup.kv.get_many(Family::Latest, keys, true, lookup.at);
-    for (at, stored) in order.into_iter().zip(stored) {
+    for ((at, noted), stored) in wanted.into_iter().zip(stored) {
         let (view, entity) = asked[at];
-        lookup.read_given(view, entity, question, stored?.as_deref(), &mut rows[at])?;
+        let stored = stored?;
+        let value = match &stored {
+            Some(stored) => Some(checksum::open(LATEST, entity.prefix(), stored)?),
+            None => None,
+        };
+        if let (Some(cache), Some(stamp)) = (cache, noted) {
+            cache.fill(entity.prefix(), stamp, value.unwrap_or_default());
+        }
+        lookup.read_given(view, entity, question, value, &mut rows[at])?;
     }
     Ok(())
 }

@@ -137,7 +137,7 @@ pub trait Read: sealed::Source {
         lookup.check_fresh(view, question)?;
         rows.resize_with(entities.len(), Row::new);
         let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
-        lookup.under_snapshot(|lookup| many::read_many(lookup, &asked, question, rows))
+        many::read_many(&lookup, &asked, question, rows)
     }
 
     /// The answers of several views, for one entity of each, from one snapshot.
@@ -166,7 +166,7 @@ pub trait Read: sealed::Source {
         for view in set.views() {
             lookup.check_fresh(view, question)?;
         }
-        lookup.under_snapshot(|lookup| set.read(lookup, entities, question, row))
+        set.read(&lookup, entities, question, row)
     }
 
     /// The retained versions of one entity as they were written, in version order.

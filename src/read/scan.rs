@@ -1,10 +1,10 @@
 //! The answer for every entity of a view.
 
-use super::lookup::Lookup;
+use super::lookup::{LATEST, Lookup};
 use crate::catalog::{Entity, View};
 use crate::error::Result;
-use crate::format::key;
 use crate::format::row::LatestRow;
+use crate::format::{checksum, key};
 use crate::kv::{Cursor, Family, KvSnapshot, Walk};
 use crate::law::Verdict;
 use crate::query::{Question, Row};
@@ -46,18 +46,17 @@ impl<'a> Scan<'a> {
     fn advance(&mut self) -> Result<Option<(Entity, Row)>> {
         let start = key::view_start(self.view.state.id);
         while let Some((key, stored)) = self.cursor.item_in(&start) {
-            let latest = LatestRow::open(key, stored)?;
+            let value = checksum::open(LATEST, key, stored)?;
+            let latest = LatestRow::parse(value)?;
             let entity = Entity::of_bytes(&self.view.state, latest.entity);
             super::lookup::check_entity(key, entity.prefix(), key)?;
             let lookup = Lookup {
-                kv: self.lookup.kv,
+                cache: None,
                 at: self.lookup.at.or(self.own.as_deref()),
                 floors: self.lookup.floors.or(self.floors.as_ref()),
-                now: self.lookup.now,
-                freshness: self.lookup.freshness,
-                opened: self.lookup.opened,
+                ..self.lookup
             };
-            let given = lookup.may_be_latest(self.question).then_some(stored);
+            let given = lookup.may_be_latest(self.question).then_some(value);
             let mut row = Row::new();
             let verdict = lookup.read_given(&self.view, &entity, self.question, given, &mut row)?;
             self.cursor.next()?;

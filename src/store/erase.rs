@@ -17,6 +17,7 @@
 //! an entity that is erased whole all are, go by one range.
 
 use super::Store;
+use crate::cache::RowCache;
 use crate::catalog::{Catalog, Entity, View, ViewState};
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -170,7 +171,8 @@ impl Store {
         view.state.raise_fence(*entity.prefix(), fence);
         failpoint::pass("erase.in_force");
         removal.complete(number, record);
-        let removed = removal.commit(self.kv(), set_aside);
+        let cached = writer.cache.as_ref().map(|cache| (cache, entity.prefix()));
+        let removed = removal.commit(self.kv(), cached, set_aside);
         removed.inspect_err(|error| writer.fail(error))?;
         drop((held, administration));
         if options.reclaim {
@@ -298,7 +300,7 @@ pub(super) fn complete(
         let entity = Entity::of_bytes(&view, &fence.entity);
         let mut removal = Removal::plan(kv, catalog, &entity, &fence, now)?;
         removal.complete(number, record);
-        removal.commit(kv, quarantine.hold())?;
+        removal.commit(kv, None, quarantine.hold())?;
     }
     Ok(())
 }
@@ -425,10 +427,24 @@ impl<'k> Removal<'k> {
             });
     }
 
-    fn commit(mut self, kv: &Kv, set_aside: Held<'_>) -> Result<()> {
+    /// `of` says whose latest row is not to be kept in memory; none while nobody can have read one.
+    fn commit(
+        mut self,
+        kv: &Kv,
+        of: Option<(&RowCache, &Prefix)>,
+        set_aside: Held<'_>,
+    ) -> Result<()> {
         let change = set_aside.stage_removal(kv, &self.quarantined, &mut self.batch)?;
         failpoint::pass("erase.before_removal");
+        let marked = of.map(|(cache, prefix)| {
+            let mut news = cache.news();
+            news.forget(prefix);
+            news.mark()
+        });
         self.batch.commit()?;
+        if let Some(marked) = marked {
+            marked.publish();
+        }
         failpoint::pass("erase.after_removal");
         kv.sync()?;
         failpoint::pass("erase.after_removal_fsync");

@@ -29,7 +29,8 @@ pub use quarantine::QuarantineFilter;
 pub use quarantine::{ReplayReport, StillBad};
 pub use snapshot::Snapshot;
 pub use stats::{
-    CacheStats, CensusProgress, FamilyStats, PressureStats, Spread, Stats, ViewCensus, ViewStats,
+    CacheStats, CensusProgress, FamilyStats, PressureStats, RowCacheStats, Spread, Stats,
+    ViewCensus, ViewStats,
 };
 
 use crate::catalog::{Catalog, View};
@@ -397,6 +398,7 @@ impl sealed::Source for Store {
     fn lookup(&self) -> Lookup<'_> {
         Lookup {
             kv: self.kv(),
+            cache: self.0.writer.cache.as_ref(),
             at: None,
             floors: None,
             now: self.0.clock.now(),

@@ -5,6 +5,7 @@ use super::reserve::Reserve;
 use super::{
     Engine, Examination, NextView, Store, StoreOptions, Syncing, examine, loss, watermark,
 };
+use crate::cache::RowCache;
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -87,8 +88,13 @@ impl Store {
             poison: poison.clone(),
         };
         let thread = thread.start()?;
+        let cache = match options.row_cache_bytes {
+            0 => None,
+            bytes => Some(RowCache::new(bytes)?),
+        };
         let writer = Writer {
             kv,
+            cache,
             catalog,
             syncer,
             stripes: Stripes::new(),

@@ -31,6 +31,7 @@ pub struct StoreOptions {
     pub(super) exact_receipts: bool,
     pub(super) loss: Loss,
     pub(super) reserve_bytes: u64,
+    pub(super) row_cache_bytes: u64,
     pub(super) kv: KvOptions,
 }
 
@@ -46,6 +47,7 @@ impl Default for StoreOptions {
             exact_receipts: false,
             loss: Loss::Nothing,
             reserve_bytes: 4 << 20,
+            row_cache_bytes: 64 << 20,
             kv: KvOptions {
                 block_cache_bytes: 256 << 20,
                 memtable_bytes: 32 << 20,
@@ -59,7 +61,7 @@ impl Default for StoreOptions {
 
 impl StoreOptions {
     /// An existing store, the machine's clock, a quarantine of 100,000 rows and 256 MiB, a block
-    /// cache of 256 MiB, 4 MiB held back for the day when the disk is full.
+    /// cache of 256 MiB, a row cache of 64 MiB, 4 MiB held back for the day when the disk is full.
     pub fn new() -> Self {
         StoreOptions::default()
     }
@@ -109,6 +111,16 @@ impl StoreOptions {
         self
     }
 
+    /// How many bytes of latest rows are kept in memory, decoded as far as a read needs them; 0 for
+    /// none. They are taken as they are filled, and at least 64 KiB.
+    ///
+    /// A row takes its value and about 50 bytes. Rows that are read or written come in; those that were
+    /// not asked for since go out first, so that a pass over everything drives out little.
+    pub fn row_cache_bytes(mut self, bytes: u64) -> Self {
+        self.row_cache_bytes = bytes;
+        self
+    }
+
     /// How many bytes of new rows are kept in memory before they are written out.
     pub fn memtable_bytes(mut self, bytes: usize) -> Self {
         self.kv.memtable_bytes = bytes;
@@ -147,6 +159,7 @@ impl fmt::Debug for StoreOptions {
             .field("exact_receipts", &self.exact_receipts)
             .field("loss", &self.loss)
             .field("reserve_bytes", &self.reserve_bytes)
+            .field("row_cache_bytes", &self.row_cache_bytes)
             .field("kv", &self.kv)
             .finish_non_exhaustive()
     }

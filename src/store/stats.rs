@@ -1,6 +1,7 @@
 //! How a store is doing: what a metrics exporter may ask every second, and what takes a scan.
 
 use super::Store;
+use crate::cache::RowCache;
 use crate::catalog::{SourceStatus, ViewState};
 use crate::error::Result;
 use crate::format::checksum;
@@ -24,6 +25,8 @@ pub struct Stats {
     pub families: Vec<FamilyStats>,
     /// The block cache, which all families share.
     pub cache: CacheStats,
+    /// Latest rows in memory.
+    pub row_cache: RowCacheStats,
     /// Whether writes outrun what is written to disk.
     pub pressure: PressureStats,
     /// Bytes of the write-ahead log that a restart would replay.
@@ -95,6 +98,22 @@ pub struct CacheStats {
     pub used_bytes: u64,
     /// How many of them are in use this moment.
     pub pinned_bytes: u64,
+}
+
+/// The row cache: latest rows in memory, in front of RocksDB. All zero where there is none.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RowCacheStats {
+    /// How many bytes it may take.
+    pub capacity_bytes: u64,
+    /// How many it has taken.
+    pub used_bytes: u64,
+    /// How many rows it holds; that an entity has none counts as one.
+    pub rows: u64,
+    /// Reads that missed and put a row here, since the store was opened.
+    pub fills: u64,
+    /// Rows that went out to make room, since the store was opened.
+    pub evictions: u64,
 }
 
 /// Whether writes outrun what is written to disk: the sums over all families.
@@ -206,6 +225,7 @@ impl Store {
         Ok(Stats {
             views: self.catalog().all().iter().map(|v| view_stats(v)).collect(),
             families,
+            row_cache: self.row_cache_stats(),
             cache: CacheStats {
                 capacity_bytes: cache.capacity_bytes,
                 used_bytes: cache.used_bytes,
@@ -220,6 +240,18 @@ impl Store {
             sources: self.sources(),
             poisoned: self.0.writer.check_alive().err().map(|why| why.to_string()),
         })
+    }
+
+    fn row_cache_stats(&self) -> RowCacheStats {
+        let cache = self.0.writer.cache.as_ref();
+        let counts = cache.map(RowCache::counts).unwrap_or_default();
+        RowCacheStats {
+            capacity_bytes: counts.capacity_bytes,
+            used_bytes: counts.used_bytes,
+            rows: counts.rows,
+            fills: counts.fills,
+            evictions: counts.evictions,
+        }
     }
 
     /// Counts what is in every view, in the order of namespace and name, from one snapshot.

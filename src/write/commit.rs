@@ -9,10 +9,12 @@ use super::owner::Owner;
 use super::quarantine::{Held, Quarantine};
 use super::receipt::{Durability, OnBadRow, Receipt, SetAside, WriteOptions};
 use super::stripes::Stripes;
+use crate::cache::{News, RowCache, Sought};
 use crate::catalog::{Catalog, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::format::catalog::newest_key;
+use crate::format::checksum;
 use crate::format::key::{self, Prefix, Stamp};
 use crate::format::quarantine::{QuarantineEntry, QuarantineId};
 use crate::format::row::{HistoryRow, LatestRow};
@@ -30,6 +32,8 @@ use std::sync::Arc;
 /// What accepts rows. In which order locks are taken is drawn over `Engine`, in `store/mod.rs`.
 pub(crate) struct Writer {
     pub(crate) kv: Arc<Kv>,
+    /// Latest rows in memory. What changes one in the database tells it, under the entity's stripe.
+    pub(crate) cache: Option<RowCache>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) stripes: Stripes,
@@ -174,11 +178,12 @@ impl Writer {
                 Admission::Fenced => receipt.fenced += 1,
             }
         }
+        let mut news = self.cache.as_ref().map(RowCache::news);
         for (prefix, group) in &mut groups {
-            group.put_latest(prefix, &mut kv_batch);
+            group.put_latest(prefix, &mut kv_batch, news.as_mut());
             bounds::check_commit(kv_batch.bytes())?;
         }
-        self.commit(kv_batch, quarantine, (&bad, &done), &newest)?;
+        self.commit(kv_batch, news, quarantine, (&bad, &done), &newest)?;
         drop(held);
         // After the commit, before the number: the sync that covers the number covers the stretches.
         self.catalog.sources.take(batch.taken);
@@ -208,18 +213,33 @@ impl Writer {
                 .entry(*row.entity.prefix())
                 .or_insert_with(|| Group::of(row));
         }
-        // In ascending order, at once: neighbours share a block.
-        let mut prefixes: Vec<Prefix> = groups.keys().copied().collect();
-        prefixes.sort_unstable();
-        let keys = prefixes.iter().map(|prefix| &prefix[..]);
-        let stored = self.kv.get_many(Family::Latest, keys, true, None);
         let mut cursor = None;
-        for (prefix, stored) in prefixes.iter().zip(stored) {
+        let mut missing = Vec::new();
+        let mut cached = Vec::new();
+        for (prefix, group) in &mut groups {
+            cached.clear();
+            let sought = self
+                .cache
+                .as_ref()
+                .map(|cache| cache.read(prefix, &mut cached));
+            match sought {
+                // The stripes are held, so it stays current. Without bytes there is no row.
+                Some(Sought::Hit(_)) if cached.is_empty() => {}
+                Some(Sought::Hit(_)) => group.load(&self.kv, prefix, &cached, now, &mut cursor)?,
+                Some(Sought::Miss(_) | Sought::Busy) | None => missing.push(*prefix),
+            }
+        }
+        // In ascending order, at once: neighbours share a block.
+        missing.sort_unstable();
+        let keys = missing.iter().map(|prefix| &prefix[..]);
+        let stored = self.kv.get_many(Family::Latest, keys, true, None);
+        for (prefix, stored) in missing.iter().zip(stored) {
             if let Some(stored) = stored? {
                 let group = groups
                     .get_mut(prefix)
                     .expect("its prefix was taken from here");
-                group.load(&self.kv, prefix, &stored, now, &mut cursor)?;
+                let value = checksum::open("a latest row", prefix, &stored)?;
+                group.load(&self.kv, prefix, value, now, &mut cursor)?;
             }
         }
         let mut good = Vec::with_capacity(rows.len());
@@ -281,10 +301,7 @@ impl Writer {
             if stamp <= row.stamp {
                 break;
             }
-            newer.push((
-                stamp,
-                crate::format::checksum::open("a version", key, stored)?.to_vec(),
-            ));
+            newer.push((stamp, checksum::open("a version", key, stored)?.to_vec()));
             cursor.next()?;
         }
         let added = group
@@ -332,6 +349,7 @@ impl Writer {
     fn commit(
         &self,
         mut batch: KvBatch<'_>,
+        news: Option<News<'_>>,
         quarantine: Option<Held<'_>>,
         (bad, done): (&[Bad], &[QuarantineId]),
         newest: &Newest<'_>,
@@ -358,7 +376,11 @@ impl Writer {
             return Ok(());
         }
         failpoint::pass("write.before_commit");
+        let marked = news.map(News::mark);
         batch.commit().inspect_err(|error| self.poison(error))?;
+        if let Some(marked) = marked {
+            marked.publish();
+        }
         failpoint::pass("write.after_commit");
         if let Some((change, held)) = quarantine {
             held.committed(change);
@@ -412,11 +434,11 @@ impl<'a> Group<'a> {
         &mut self,
         kv: &'k Kv,
         prefix: &Prefix,
-        stored: &[u8],
+        value: &[u8],
         now: Timestamp,
         cursor: &mut Option<Cursor<'k>>,
     ) -> Result<()> {
-        let latest = LatestRow::open(prefix, stored)?;
+        let latest = LatestRow::parse(value)?;
         if latest.entity != self.entity {
             // The entity that was here first keeps the place.
             self.entity = &[];
@@ -450,12 +472,20 @@ impl<'a> Group<'a> {
             .map_or(&[], Vec::as_slice)
     }
 
-    fn put_latest(&mut self, prefix: &Prefix, batch: &mut KvBatch<'_>) {
+    fn put_latest(
+        &mut self,
+        prefix: &Prefix,
+        batch: &mut KvBatch<'_>,
+        news: Option<&mut News<'_>>,
+    ) {
         if self.changed && !self.added.is_empty() {
             let (schema_version, entity) = (self.schema_version, self.entity);
             let fold = &mut self.fold;
             batch.put(Family::Latest, prefix, |out| {
-                fold.write(schema_version, entity, out)
+                fold.write(schema_version, entity, out);
+                if let Some(news) = news {
+                    news.put(prefix, out);
+                }
             });
         }
     }

@@ -1,0 +1,51 @@
+//! Memory that starts as zeroes, is had as it is touched, and lies on large pages where there are any.
+
+#![expect(
+    unsafe_code,
+    reason = "nothing safe sees a mapping as atomics, nor asks for a line ahead"
+)]
+
+use memmap2::MmapMut;
+use std::io;
+use std::ops::Deref;
+use std::sync::atomic::AtomicU64;
+
+/// Words that many threads read and write at once.
+pub(super) struct Words(MmapMut);
+
+impl Words {
+    pub(super) fn zeroed(words: usize) -> io::Result<Words> {
+        let map = MmapMut::map_anon(words * size_of::<AtomicU64>())?;
+        // Rows lie anywhere, and a page of 4 KiB for each costs a second miss. Not every kernel has
+        // large ones; it is slower there, and right.
+        #[cfg(target_os = "linux")]
+        let _hint = map.advise(memmap2::Advice::HugePage);
+        Ok(Words(map))
+    }
+
+    /// Asks for the line of a word. A word out of range is no word, and nothing is asked for.
+    #[inline]
+    pub(super) fn prefetch(&self, word: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(word) = self.get(word) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch reads nothing and faults on nothing, and the address is that of a word.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(word).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = word;
+    }
+}
+
+impl Deref for Words {
+    type Target = [AtomicU64];
+
+    #[inline]
+    fn deref(&self) -> &[AtomicU64] {
+        let words = self.0.len() / size_of::<AtomicU64>();
+        // SAFETY: the mapping begins on a page, so it is aligned; it is as long as `words` atomics and
+        // lives as long as `self`; every bit pattern is one; and nobody ever takes its bytes otherwise,
+        // since the mapping is private to this type.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<AtomicU64>(), words) }
+    }
+}

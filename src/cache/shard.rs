@@ -1,0 +1,335 @@
+//! A share of the cache: buckets, and a ring of rows that they point into, under one lock for those
+//! who change it.
+
+use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot};
+use super::memory::Words;
+use super::ring::{self, HEADER_WORDS, Header, Ring};
+use super::{Sought, VALUE_BYTES_MAX};
+use crate::format::key::Prefix;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
+
+/// Rows that are given another round for one that comes in. More would make a writer wait.
+const SPARED_MAX: usize = 16;
+/// How often a read tries again after somebody changed the bucket under its hands.
+const TRIES: usize = 4;
+/// What a bucket's share of the ring is: room for half as many rows, of about 160 bytes, as it has
+/// places. Fewer buckets would drive rows out while there is room for them.
+const RING_BYTES_PER_BUCKET: u64 = 576;
+
+/// On lines of its own, so that two shards do not share one.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Shard(Mutex<Ring>);
+
+impl Shard {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Ring> {
+        self.0.lock()
+    }
+}
+
+/// How the words are divided: all buckets first, then all rings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    /// A power of two.
+    pub(super) shards: usize,
+    shard_bits: u32,
+    buckets: usize,
+    /// Words of one ring.
+    pub(super) arena_words: usize,
+}
+
+/// Where an entity belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) shard: usize,
+    /// The word of its bucket's stamp.
+    pub(super) bucket: usize,
+    /// The first word of the shard's ring.
+    arena: usize,
+    fingerprint: u16,
+}
+
+impl Geometry {
+    /// Divides so many bytes.
+    pub(super) fn of(bytes: u64) -> Geometry {
+        // As many locks as are useful, each with room for many rows of the largest kind.
+        let most = (bytes / (8 * VALUE_BYTES_MAX as u64)).clamp(1, 64) as usize;
+        let shard_bits = most.ilog2();
+        let shards = 1 << shard_bits;
+        let of_shard = bytes / shards as u64;
+        let buckets = (of_shard / (RING_BYTES_PER_BUCKET + BUCKET_BYTES as u64)).max(1);
+        let arena_words = (of_shard - buckets * BUCKET_BYTES as u64) / 8;
+        Geometry {
+            shards,
+            shard_bits,
+            buckets: buckets as usize,
+            arena_words: arena_words as usize,
+        }
+    }
+
+    pub(super) fn words(&self) -> usize {
+        self.shards * (self.buckets * BUCKET_WORDS + self.arena_words)
+    }
+
+    /// The end of a prefix is a keyed hash, even and unguessable; but one entity has the same in every
+    /// view, so the view is mixed in.
+    #[inline]
+    pub(super) fn place(&self, prefix: &Prefix) -> Place {
+        let word =
+            |at: usize| u64::from_le_bytes(prefix[at..at + 8].try_into().expect("eight bytes"));
+        let view = u32::from_le_bytes(prefix[..4].try_into().expect("four bytes"));
+        let hash = word(4) ^ u64::from(view).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let shard = (u128::from(hash) << self.shard_bits >> 64) as usize;
+        let in_shard = u128::from(hash << self.shard_bits) * self.buckets as u128 >> 64;
+        let bucket = shard * self.buckets + in_shard as usize;
+        let arena = self.shards * self.buckets * BUCKET_WORDS + shard * self.arena_words;
+        Place {
+            shard,
+            bucket: bucket * BUCKET_WORDS,
+            arena,
+            fingerprint: word(12) as u16,
+        }
+    }
+}
+
+/// Copies what is cached of an entity to the end of `out`.
+#[inline]
+pub(super) fn read(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<u8>) -> Sought {
+    let start = out.len();
+    for _ in 0..TRIES {
+        let before = bucket::stamp(words, place.bucket);
+        if !before.is_quiet() {
+            return Sought::Busy;
+        }
+        let found = copy(words, place, prefix, out);
+        let after = bucket::stamp_now(words, place.bucket);
+        if bucket::is_whole(before, after) {
+            return match found {
+                Some((slot, at)) => {
+                    slot.visit(words, place.bucket, at);
+                    Sought::Hit(before)
+                }
+                None => Sought::Miss(before),
+            };
+        }
+        out.truncate(start);
+    }
+    Sought::Busy
+}
+
+/// What is copied is worth nothing unless the stamp says so: until then it may be any bytes.
+#[inline]
+fn copy(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<u8>) -> Option<(Slot, usize)> {
+    let wanted = ring::prefix_words(prefix);
+    for at in 0..SLOTS {
+        let slot = Slot::load(words, place.bucket, at);
+        if !slot.has(place.fingerprint) {
+            continue;
+        }
+        let row = place.arena + slot.at();
+        if !is_of(words, row, &wanted) {
+            continue;
+        }
+        let header = Header::load(words, row)?;
+        let copied = header.length() <= VALUE_BYTES_MAX
+            && ring::copy_value(words, row, header.length(), out);
+        return copied.then_some((slot, at));
+    }
+    None
+}
+
+#[inline]
+fn is_of(words: &Words, row: usize, wanted: &[u64; 3]) -> bool {
+    let Some(found) = words.get(row + 1..row + HEADER_WORDS) else {
+        return false;
+    };
+    found
+        .iter()
+        .zip(wanted)
+        .all(|(found, wanted)| found.load(Ordering::Relaxed) == *wanted)
+}
+
+/// Where the row of an entity probably is.
+#[inline]
+pub(super) fn candidate(words: &Words, place: &Place) -> Option<usize> {
+    let mut slots = (0..SLOTS).map(|at| Slot::load(words, place.bucket, at));
+    let slot = slots.find(|slot| slot.has(place.fingerprint))?;
+    Some(place.arena + slot.at())
+}
+
+/// A bucket that is being changed, under the lock of its shard.
+pub(super) struct Changing<'a> {
+    pub(super) words: &'a Words,
+    pub(super) geometry: &'a Geometry,
+    pub(super) place: &'a Place,
+    pub(super) ring: &'a mut Ring,
+}
+
+/// A row that leaves the ring and may come in again.
+struct Spared {
+    prefix: Prefix,
+    value: Vec<u8>,
+}
+
+impl Changing<'_> {
+    fn find(&self, prefix: &Prefix) -> Option<(Slot, usize)> {
+        let wanted = ring::prefix_words(prefix);
+        (0..SLOTS)
+            .map(|at| (Slot::load(self.words, self.place.bucket, at), at))
+            .find(|(slot, _)| {
+                slot.has(self.place.fingerprint)
+                    && is_of(self.words, self.place.arena + slot.at(), &wanted)
+            })
+    }
+
+    /// Takes the row of an entity out, and wipes it: what was erased is gone from memory too.
+    pub(super) fn remove(&mut self, prefix: &Prefix) {
+        let Some((slot, at)) = self.find(prefix) else {
+            return;
+        };
+        let row = self.place.arena + slot.at();
+        let header = Header::load(self.words, row).expect("a place points to a row");
+        for word in &self.words[row + HEADER_WORDS..row + header.words()] {
+            word.store(0, Ordering::Relaxed);
+        }
+        Slot::EMPTY.store(self.words, self.place.bucket, at);
+        self.ring.rows -= 1;
+    }
+
+    /// Puts a row in, in the place of the one that its entity has.
+    pub(super) fn put(&mut self, prefix: &Prefix, value: &[u8]) {
+        if let Some((slot, _)) = self.find(prefix) {
+            let row = self.place.arena + slot.at();
+            let header = Header::load(self.words, row).expect("a place points to a row");
+            if let Some(header) = header.with_length(value.len()) {
+                header.store(self.words, row);
+                ring::store_value(self.words, row, value);
+                return;
+            }
+            self.remove(prefix);
+        }
+        let mut spared = Vec::new();
+        let mut rounds = 0;
+        if let Some(row) = self.room(value.len(), &mut spared, &mut rounds) {
+            self.append(row, prefix, value);
+            self.point(prefix, self.place, row);
+        }
+        // One that was wanted is given another round, in a bucket that may be another.
+        while let Some(Spared { prefix, value }) = spared.pop() {
+            let place = self.geometry.place(&prefix);
+            let is_other = place.bucket != self.place.bucket;
+            if is_other {
+                bucket::begin(self.words, place.bucket);
+            }
+            if let Some(row) = self.room(value.len(), &mut spared, &mut rounds) {
+                self.append(row, &prefix, &value);
+                self.point(&prefix, &place, row);
+            }
+            if is_other {
+                bucket::end(self.words, place.bucket, 0);
+            }
+        }
+    }
+
+    /// Lets a bucket point to a row: in an empty place, else in that of a row that nobody wanted.
+    fn point(&mut self, prefix: &Prefix, place: &Place, row: usize) {
+        let load = |at| Slot::load(self.words, place.bucket, at);
+        let free = (0..SLOTS).find(|at| load(*at).is_empty());
+        let at = match free.or_else(|| (0..SLOTS).find(|at| !load(*at).is_visited())) {
+            Some(at) => at,
+            None => {
+                for at in 0..SLOTS {
+                    load(at).unvisited().store(self.words, place.bucket, at);
+                }
+                usize::from(prefix[19]) % SLOTS
+            }
+        };
+        if free.is_some() {
+            self.ring.rows += 1;
+        } else {
+            self.ring.evictions += 1;
+        }
+        Slot::new(place.fingerprint, row).store(self.words, place.bucket, at);
+    }
+
+    fn append(&mut self, row: usize, prefix: &Prefix, value: &[u8]) {
+        let at = place_in_words(self.place, row);
+        Header::of_value(value.len()).store(self.words, at);
+        for (word, part) in self.words[at + 1..].iter().zip(ring::prefix_words(prefix)) {
+            word.store(part, Ordering::Relaxed);
+        }
+        ring::store_value(self.words, at, value);
+    }
+
+    /// Takes room for a value at the head of the ring; none if there is none within reason.
+    fn room(
+        &mut self,
+        length: usize,
+        spared: &mut Vec<Spared>,
+        rounds: &mut usize,
+    ) -> Option<usize> {
+        let (words, all) = (Header::of_value(length).words(), self.geometry.arena_words);
+        if words > all / 8 {
+            return None;
+        }
+        loop {
+            let rest = all - self.ring.head;
+            let free = all - self.ring.used;
+            if rest >= words && free >= words {
+                let row = self.ring.head;
+                self.ring.head = (row + words) % all;
+                self.ring.used += words;
+                return Some(row);
+            }
+            if rest < words && free >= rest {
+                Header::gap(rest).store(self.words, place_in_words(self.place, self.ring.head));
+                self.ring.head = 0;
+                self.ring.used += rest;
+            } else {
+                self.evict(spared, rounds);
+            }
+        }
+    }
+
+    /// Frees the oldest words.
+    fn evict(&mut self, spared: &mut Vec<Spared>, rounds: &mut usize) {
+        let row = self.ring.tail;
+        let at = place_in_words(self.place, row);
+        let header = Header::load(self.words, at).expect("the tail is a row, or a gap");
+        self.ring.tail = (row + header.words()) % self.geometry.arena_words;
+        self.ring.used -= header.words();
+        if header.is_gap() {
+            return;
+        }
+        let prefix = ring::prefix_at(self.words, at);
+        let place = self.geometry.place(&prefix);
+        let points_here = |slot: &Slot| !slot.is_empty() && slot.at() == row;
+        let mut slots = (0..SLOTS).map(|at| (Slot::load(self.words, place.bucket, at), at));
+        // Where nobody points to it, a newer row has taken its place.
+        let Some((slot, in_bucket)) = slots.find(|(slot, _)| points_here(slot)) else {
+            return;
+        };
+        let is_other = place.bucket != self.place.bucket;
+        if is_other {
+            bucket::begin(self.words, place.bucket);
+        }
+        Slot::EMPTY.store(self.words, place.bucket, in_bucket);
+        if is_other {
+            bucket::end(self.words, place.bucket, 0);
+        }
+        self.ring.rows -= 1;
+        if slot.is_visited() && *rounds < SPARED_MAX {
+            *rounds += 1;
+            let mut value = Vec::new();
+            ring::copy_value(self.words, at, header.length(), &mut value);
+            spared.push(Spared { prefix, value });
+        } else {
+            self.ring.evictions += 1;
+        }
+    }
+}
+
+fn place_in_words(place: &Place, row: usize) -> usize {
+    place.arena + row
+}

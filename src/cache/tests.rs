@@ -1,0 +1,256 @@
+use super::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+fn prefix(n: u64) -> Prefix {
+    let mut prefix = [0; 20];
+    prefix[3] = 7;
+    // As even as a hash.
+    let hash = u128::from(n).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    prefix[4..].copy_from_slice(&(hash ^ hash >> 64).to_le_bytes());
+    prefix
+}
+
+fn cache(bytes: u64) -> RowCache {
+    RowCache::new(bytes).unwrap()
+}
+
+fn read(cache: &RowCache, prefix: &Prefix) -> (Sought, Vec<u8>) {
+    let mut out = b"before".to_vec();
+    let sought = cache.read(prefix, &mut out);
+    (sought, out.split_off(6))
+}
+
+fn stamp(cache: &RowCache, prefix: &Prefix) -> Stamp {
+    match read(cache, prefix).0 {
+        Sought::Hit(stamp) | Sought::Miss(stamp) => stamp,
+        Sought::Busy => panic!("nobody is writing"),
+    }
+}
+
+fn write(cache: &RowCache, prefix: &Prefix, value: &[u8]) {
+    let mut news = cache.news();
+    news.put(prefix, value);
+    news.mark().publish();
+}
+
+#[test]
+fn what_was_filled_in_is_found_byte_by_byte() {
+    let cache = cache(1 << 20);
+    for length in [0, 1, 7, 8, 9, 100, 4_000] {
+        let prefix = prefix(length);
+        let value: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        assert!(matches!(read(&cache, &prefix).0, Sought::Miss(_)));
+        cache.fill(&prefix, stamp(&cache, &prefix), &value);
+        let (sought, found) = read(&cache, &prefix);
+        assert!(
+            matches!(sought, Sought::Hit(_)) && found == value,
+            "{length}"
+        );
+    }
+    assert_eq!(cache.counts().rows, 7);
+}
+
+#[test]
+fn a_fill_from_before_a_commit_is_refused() {
+    // Who is hurt: whoever asks after a write, and is told what was before it, for ever.
+    let (cache, a) = (cache(1 << 20), prefix(1));
+    let noted = stamp(&cache, &a);
+    write(&cache, &a, b"new");
+    cache.fill(&a, noted, b"old");
+    assert_eq!(read(&cache, &a).1, b"new");
+    // Also where the new row was driven out meanwhile, and nothing is there.
+    let noted = stamp(&cache, &a);
+    let mut news = cache.news();
+    news.forget(&a);
+    news.mark().publish();
+    cache.fill(&a, noted, b"old");
+    assert!(matches!(read(&cache, &a), (Sought::Miss(_), found) if found.is_empty()));
+}
+
+#[test]
+fn while_a_commit_is_under_way_nothing_is_answered_and_nothing_filled_in() {
+    let (cache, a) = (cache(1 << 20), prefix(1));
+    write(&cache, &a, b"old");
+    let noted = stamp(&cache, &a);
+    let mut news = cache.news();
+    news.put(&a, b"new");
+    let marked = news.mark();
+    assert_eq!(read(&cache, &a), (Sought::Busy, vec![]));
+    assert!(!cache.is_still(&a, noted));
+    cache.fill(&a, noted, b"old");
+    assert_eq!(read(&cache, &a).0, Sought::Busy);
+    marked.publish();
+    assert_eq!(read(&cache, &a).1, b"new");
+}
+
+#[test]
+fn a_commit_of_unknown_outcome_is_forgotten() {
+    let (cache, a) = (cache(1 << 20), prefix(1));
+    write(&cache, &a, b"old");
+    let mut news = cache.news();
+    news.put(&a, b"new");
+    drop(news.mark());
+    assert!(matches!(read(&cache, &a).0, Sought::Miss(_)));
+    assert_eq!(cache.counts().rows, 0);
+}
+
+#[test]
+fn one_entity_in_two_views_is_two_rows() {
+    let (cache, a) = (cache(1 << 20), prefix(1));
+    let mut b = a;
+    b[3] = 8;
+    write(&cache, &a, b"of view 7");
+    write(&cache, &b, b"of view 8");
+    assert_eq!(read(&cache, &a).1, b"of view 7");
+    assert_eq!(read(&cache, &b).1, b"of view 8");
+}
+
+#[test]
+fn it_takes_no_more_than_it_was_given_and_what_is_wanted_stays() {
+    let bytes = 1 << 20;
+    let cache = cache(bytes);
+    let wanted: Vec<Prefix> = (0..200).map(prefix).collect();
+    for prefix in &wanted {
+        write(&cache, prefix, &[1; 100]);
+    }
+    let mut lost = 0;
+    for n in 1_000..101_000 {
+        // A pass over everything, by which the wanted are asked for now and then.
+        let cold = prefix(n);
+        cache.fill(&cold, stamp(&cache, &cold), &[2; 100]);
+        let asked = &wanted[n as usize % wanted.len()];
+        if let (Sought::Miss(stamp), _) = read(&cache, asked) {
+            lost += 1;
+            cache.fill(asked, stamp, &[1; 100]);
+        }
+    }
+    let counts = cache.counts();
+    assert!(
+        counts.used_bytes <= bytes && counts.capacity_bytes <= bytes,
+        "{counts:?}"
+    );
+    assert!(
+        counts.rows > 3_000 && counts.evictions > 90_000,
+        "{counts:?}"
+    );
+    assert!(
+        lost < 1_000,
+        "of 100,000 reads of wanted rows {lost} missed"
+    );
+}
+
+#[test]
+fn in_any_order_of_writes_fills_and_evictions_a_hit_is_the_newest() {
+    // Values of all lengths in a small cache: rows grow, shrink, wrap around and are driven out.
+    let cache = cache(RowCache::BYTES_MIN);
+    let mut newest: HashMap<u64, Vec<u8>> = HashMap::new();
+    let mut noted: HashMap<u64, (Stamp, Vec<u8>)> = HashMap::new();
+    let (mut random, mut hits) = (1u64, 0);
+    for step in 0..200_000u64 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(step);
+        let (n, what) = (random >> 33 & 0x3FF, random >> 50 & 7);
+        let prefix = prefix(n);
+        let known = newest.get(&n).cloned().unwrap_or_default();
+        match what {
+            0 | 1 => {
+                let value = vec![step as u8; (random >> 20 & 0xFF) as usize];
+                write(&cache, &prefix, &value);
+                newest.insert(n, value);
+            }
+            2 => {
+                noted.insert(n, (stamp(&cache, &prefix), known));
+            }
+            3 => {
+                // Perhaps long after it was noted.
+                if let Some((stamp, value)) = noted.remove(&n) {
+                    cache.fill(&prefix, stamp, &value);
+                }
+            }
+            _ => {
+                if let (Sought::Hit(_), found) = read(&cache, &prefix) {
+                    assert_eq!(found, known, "step {step}");
+                    hits += 1;
+                }
+            }
+        }
+    }
+    assert!(hits > 10_000, "{hits}");
+}
+
+/// Two entities that are always written together, in a database of two numbers.
+#[test]
+fn readers_beside_writers_see_whole_rows_of_one_state_that_never_go_back() {
+    const PAIRS: u64 = 400;
+    let cache = cache(RowCache::BYTES_MIN);
+    let database: Vec<AtomicU64> = (0..PAIRS).map(|_| AtomicU64::new(0)).collect();
+    let is_over = AtomicBool::new(false);
+    let value = |version: u64| vec![version as u8; 8 + (version % 90) as usize];
+    let encode = |version: u64| [&version.to_le_bytes()[..], &value(version)].concat();
+    let decode = |bytes: &[u8]| {
+        let version = u64::from_le_bytes(*bytes.first_chunk().unwrap());
+        assert_eq!(bytes, encode(version), "a torn row");
+        version
+    };
+    let checked = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let reader = |salt: u64| {
+            let (cache, database, is_over, checked) = (&cache, &database, &is_over, &checked);
+            move || {
+                let mut random = salt;
+                while !is_over.load(Ordering::Relaxed) {
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(salt);
+                    let pair = (random >> 40) % PAIRS;
+                    let both = [prefix(2 * pair), prefix(2 * pair + 1)];
+                    let before = database[pair as usize].load(Ordering::SeqCst);
+                    let mut found = [None, None];
+                    for (found, prefix) in found.iter_mut().zip(&both) {
+                        match read(cache, prefix) {
+                            (Sought::Hit(stamp), bytes) => {
+                                let version = decode(&bytes);
+                                let after = database[pair as usize].load(Ordering::SeqCst);
+                                assert!(
+                                    (before..=after).contains(&version),
+                                    "{before} {version} {after}"
+                                );
+                                *found = Some((stamp, version));
+                            }
+                            (Sought::Miss(stamp), _) => {
+                                let version = database[pair as usize].load(Ordering::SeqCst);
+                                cache.fill(prefix, stamp, &encode(version));
+                            }
+                            (Sought::Busy, _) => {}
+                        }
+                    }
+                    if let [Some((s0, v0)), Some((s1, v1))] = found
+                        && cache.is_still(&both[0], s0)
+                        && cache.is_still(&both[1], s1)
+                    {
+                        assert_eq!(v0, v1, "a pair of two states");
+                        checked.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        let readers = [scope.spawn(reader(3)), scope.spawn(reader(5))];
+        for round in 0..60_000u64 {
+            let pair = round.wrapping_mul(0x9E37_79B9) % PAIRS;
+            let version = database[pair as usize].load(Ordering::SeqCst) + 1;
+            let mut news = cache.news();
+            news.put(&prefix(2 * pair), &encode(version));
+            news.put(&prefix(2 * pair + 1), &encode(version));
+            let marked = news.mark();
+            database[pair as usize].store(version, Ordering::SeqCst);
+            marked.publish();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    assert!(checked.load(Ordering::Relaxed) > 1_000, "{checked:?}");
+}
