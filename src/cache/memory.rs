@@ -1,4 +1,4 @@
-//! Memory that starts as zeroes, is had as it is touched, and lies on large pages where there are any.
+//! Memory that starts as zeroes, is had as it is touched, and lies on large pages where it is large.
 
 #![expect(
     unsafe_code,
@@ -10,16 +10,23 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 
+/// From how many bytes on large pages are asked for.
+#[cfg(target_os = "linux")]
+const LARGE: usize = 256 << 20;
+
 /// Words that many threads read and write at once.
 pub(super) struct Words(MmapMut);
 
 impl Words {
     pub(super) fn zeroed(words: usize) -> io::Result<Words> {
         let map = MmapMut::map_anon(words * size_of::<AtomicU64>())?;
-        // Rows lie anywhere, and a page of 4 KiB for each costs a second miss. Not every kernel has
-        // large ones; it is slower there, and right.
+        // Rows lie anywhere, and a page of 4 KiB for each costs a second miss. But a small store with
+        // large pages takes megabytes for its first rows, so that only a large cache has them. Not every
+        // kernel does; it is slower there, and right.
         #[cfg(target_os = "linux")]
-        let _hint = map.advise(memmap2::Advice::HugePage);
+        if map.len() >= LARGE {
+            let _hint = map.advise(memmap2::Advice::HugePage);
+        }
         Ok(Words(map))
     }
 

@@ -80,8 +80,8 @@ impl Geometry {
             |at: usize| u64::from_le_bytes(prefix[at..at + 8].try_into().expect("eight bytes"));
         let view = u32::from_le_bytes(prefix[..4].try_into().expect("four bytes"));
         let hash = word(4) ^ u64::from(view).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let shard = (u128::from(hash) << self.shard_bits >> 64) as usize;
-        let in_shard = u128::from(hash << self.shard_bits) * self.buckets as u128 >> 64;
+        let shard = ((u128::from(hash) << self.shard_bits) >> 64) as usize;
+        let in_shard = (u128::from(hash << self.shard_bits) * self.buckets as u128) >> 64;
         let bucket = shard * self.buckets + in_shard as usize;
         let arena = self.shards * self.buckets * BUCKET_WORDS + shard * self.arena_words;
         Place {

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::format::entity;
 use crate::format::key::Prefix;
 use crate::value::Value;
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -28,14 +29,41 @@ use std::sync::Arc;
 pub struct Entity {
     view: Arc<ViewState>,
     prefix: Prefix,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
 }
 
 impl Entity {
-    pub(super) fn new(view: &View, columns: &[Value]) -> Result<Self> {
+    pub(super) fn new<V: Borrow<Value>>(
+        view: &View,
+        columns: impl IntoIterator<Item = V>,
+    ) -> Result<Self> {
         let mut bytes = Vec::new();
         entity::encode(view.contract(), columns, &mut bytes)?;
-        Ok(Entity::of_bytes(&view.state, &bytes))
+        Ok(Entity {
+            view: view.state.clone(),
+            prefix: view.state.hash_key.prefix(view.state.id, &bytes),
+            bytes,
+        })
+    }
+
+    /// Becomes another entity; stays what it is where that is none of the view.
+    pub(super) fn replace<V: Borrow<Value>>(
+        &mut self,
+        view: &View,
+        columns: impl IntoIterator<Item = V>,
+    ) -> Result<()> {
+        let old = self.bytes.len();
+        if let Err(error) = entity::encode(view.contract(), columns, &mut self.bytes) {
+            self.bytes.truncate(old);
+            return Err(error);
+        }
+        self.bytes.drain(..old);
+        // Counting who holds the view would be a write that all threads share.
+        if !Arc::ptr_eq(&self.view, &view.state) {
+            self.view = view.state.clone();
+        }
+        self.prefix = view.state.hash_key.prefix(view.state.id, &self.bytes);
+        Ok(())
     }
 
     /// From bytes that were encoded by this view before.

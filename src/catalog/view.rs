@@ -81,8 +81,37 @@ impl View {
     /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names the column, what it expects
     /// and what was found.
     pub fn entity<V: Into<Value>>(&self, columns: impl IntoIterator<Item = V>) -> Result<Entity> {
-        let columns: Vec<Value> = columns.into_iter().map(Into::into).collect();
-        Entity::new(self, &columns)
+        Entity::new(self, columns.into_iter().map(Into::into))
+    }
+
+    /// The same, in place of an entity that is needed no more, of this view or another. Once that has
+    /// grown to the size of its keys nothing is allocated, and no thread waits for another: what a loop
+    /// that reads millions of entities wants.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// # store.apply(ViewDefinition::builder("rider").key("id", Type::I64).feature("score", Type::F64).build()?)?;
+    /// let rider = store.view("rider")?;
+    /// let (mut entity, mut row) = (rider.entity([0i64])?, Row::new());
+    /// for id in [7i64, 11, 13] {
+    ///     rider.entity_into([id], &mut entity)?;
+    ///     store.get_into(&rider, &entity, Question::latest(), &mut row)?;
+    /// }
+    /// assert_eq!(entity, rider.entity([13i64])?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`entity`](Self::entity); the entity is then what it was.
+    pub fn entity_into<V: Into<Value>>(
+        &self,
+        columns: impl IntoIterator<Item = V>,
+        entity: &mut Entity,
+    ) -> Result<()> {
+        entity.replace(self, columns.into_iter().map(Into::into))
     }
 
     /// A feature of this view, checked against the type it will be read and written as.

@@ -14,6 +14,7 @@ use crate::error::{Error, RESTORE, Result};
 use crate::schema::Contract;
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
+use std::borrow::Borrow;
 
 const SIGN: u64 = 1 << 63;
 
@@ -53,18 +54,18 @@ fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// `ContractViolation` names the column, what was expected and what was found.
-pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) -> Result<()> {
-    if columns.len() != contract.key().len() {
-        return Err(Error::contract(format!(
-            "the entity key of view {:?} has {} columns ({}), {} were given",
-            contract.name(),
-            contract.key().len(),
-            names(contract),
-            columns.len()
-        )));
-    }
+pub(crate) fn encode<V: Borrow<Value>>(
+    contract: &Contract,
+    columns: impl IntoIterator<Item = V>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let from = out.len();
-    for (column, value) in contract.key().iter().zip(columns) {
+    let mut given = columns.into_iter();
+    for (at, column) in contract.key().iter().enumerate() {
+        let Some(value) = given.next() else {
+            return Err(miscounted(contract, at));
+        };
+        let value = value.borrow();
         if !value.is_a(column.ty) {
             return Err(Error::contract(format!(
                 "entity column {:?} of view {:?} expects {}, found {}",
@@ -76,6 +77,10 @@ pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) 
         }
         encode_column(value, out);
     }
+    if given.next().is_some() {
+        let given = contract.key().len() + 1 + given.count();
+        return Err(miscounted(contract, given));
+    }
     let length = out.len() - from;
     if length > ENTITY_BYTES_MAX {
         return Err(Error::contract(format!(
@@ -85,6 +90,15 @@ pub(crate) fn encode(contract: &Contract, columns: &[Value], out: &mut Vec<u8>) 
         )));
     }
     Ok(())
+}
+
+fn miscounted(contract: &Contract, given: usize) -> Error {
+    Error::contract(format!(
+        "the entity key of view {:?} has {} columns ({}), {given} were given",
+        contract.name(),
+        contract.key().len(),
+        names(contract),
+    ))
 }
 
 fn names(contract: &Contract) -> String {

@@ -84,7 +84,7 @@ fn columns() -> Vec<Value> {
 
 fn entity_bytes() -> Vec<u8> {
     let mut bytes = Vec::new();
-    entity::encode(&contract(), &columns(), &mut bytes).expect("the columns fit");
+    entity::encode(&contract(), columns(), &mut bytes).expect("the columns fit");
     bytes
 }
 

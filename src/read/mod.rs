@@ -30,6 +30,9 @@ pub(crate) mod sealed {
     pub trait Source {
         /// What a read needs: the database, one state of it or the present one, and a time.
         fn lookup(&self) -> super::Lookup<'_>;
+
+        /// Asks the memory for what a read of this entity looks at first.
+        fn expect(&self, _entity: &super::Entity) {}
     }
 }
 
@@ -109,6 +112,8 @@ pub trait Read: sealed::Source {
         question: Question,
         row: &mut Row,
     ) -> Result<Verdict> {
+        // While that comes, the clock is read and the question looked at.
+        self.expect(entity);
         self.lookup().read(view, entity, question, row)
     }
 

@@ -33,7 +33,7 @@ pub use stats::{
     ViewCensus, ViewStats,
 };
 
-use crate::catalog::{Catalog, View};
+use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
 use crate::format::catalog::{NEXT_VIEW_KEY, encode_contract, encode_floor, floor_key, view_key};
@@ -404,6 +404,12 @@ impl sealed::Source for Store {
             now: self.0.clock.now(),
             freshness: Freshness::InForce(&self.catalog().sources),
             opened: self.catalog().opened,
+        }
+    }
+
+    fn expect(&self, entity: &Entity) {
+        if let Some(cache) = &self.0.writer.cache {
+            cache.expect(entity.prefix());
         }
     }
 }

@@ -112,7 +112,8 @@ impl StoreOptions {
     }
 
     /// How many bytes of latest rows are kept in memory, decoded as far as a read needs them; 0 for
-    /// none. They are taken as they are filled, and at least 64 KiB.
+    /// none. They are taken as they are filled, and at least 64 KiB; from 256 MiB on
+    /// in pages of 2 MiB, where the system has such.
     ///
     /// A row takes its value and about 50 bytes. Rows that are read or written come in; those that were
     /// not asked for since go out first, so that a pass over everything drives out little.

@@ -3,6 +3,7 @@
 
 mod allocations;
 mod atomicity;
+mod cached;
 mod clauses;
 mod conformance;
 mod damage;
