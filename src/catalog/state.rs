@@ -43,6 +43,8 @@ pub(crate) struct ViewState {
     newest_accepted: Mutex<Option<Timestamp>>,
     /// In force: durable before anything uses it.
     floor: Rising,
+    /// Whether there is any fence. Every row of every batch asks, and mostly there is none.
+    is_fenced: AtomicBool,
     fences: RwLock<HashMap<Prefix, Fence>>,
 }
 
@@ -81,6 +83,7 @@ impl ViewState {
             contract: RwLock::new(Arc::new(contract)),
             newest_accepted: Mutex::default(),
             floor: Rising::new(),
+            is_fenced: AtomicBool::new(false),
             fences: RwLock::default(),
         }
     }
@@ -127,17 +130,17 @@ impl ViewState {
     }
 
     pub(crate) fn fence(&self, prefix: &Prefix) -> Option<Fence> {
-        let fences = self.fences.read();
-        if fences.is_empty() {
-            None
-        } else {
-            fences.get(prefix).cloned()
+        // Whoever raises the fence of an entity holds its stripe, and so does who asks for it.
+        if !self.is_fenced.load(Ordering::Acquire) {
+            return None;
         }
+        self.fences.read().get(prefix).cloned()
     }
 
     /// Joins a fence with what is known: the larger of each.
     pub(crate) fn raise_fence(&self, prefix: Prefix, fence: Fence) -> Fence {
         let mut fences = self.fences.write();
+        self.is_fenced.store(true, Ordering::Release);
         let joined = fences.entry(prefix).or_insert_with(|| fence.clone());
         joined.join(fence.recorded, fence.floor);
         joined.clone()

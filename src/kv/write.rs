@@ -5,23 +5,31 @@ use super::{Family, Kv};
 use crate::error::Result;
 use crate::format::checksum;
 use crate::preflight::note;
-use rocksdb::{WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, WriteBatch, WriteOptions};
 use std::sync::atomic::Ordering;
 
 /// Puts and deletes that become visible at once.
 pub(crate) struct KvBatch<'a> {
     kv: &'a Kv,
+    /// In the order of [`Family::ALL`]: looked up by name once a batch, not once a row.
+    families: [&'a ColumnFamily; Family::ALL.len()],
     batch: WriteBatch,
     scratch: Vec<u8>,
 }
 
 impl Kv {
     pub(crate) fn batch(&self) -> KvBatch<'_> {
-        let mut batch = WriteBatch::default();
+        self.batch_of(0)
+    }
+
+    /// A batch that will take about so many bytes.
+    pub(crate) fn batch_of(&self, bytes: usize) -> KvBatch<'_> {
+        let mut batch = WriteBatch::with_capacity_bytes(bytes);
         // It stays in the log and tells, after damage, how far the log was durable.
         batch.put_log_data(note(self.durable.sequence(), self.tag));
         KvBatch {
             kv: self,
+            families: Family::ALL.map(|family| self.family(family)),
             batch,
             scratch: Vec::new(),
         }
@@ -32,14 +40,22 @@ impl KvBatch<'_> {
     /// Adds a value that `write` appends; its checksum is added here.
     pub(crate) fn put(&mut self, family: Family, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
         self.scratch.clear();
+        self.scratch.extend_from_slice(key);
         write(&mut self.scratch);
-        checksum::seal(key, &mut self.scratch, 0);
+        checksum::seal_with_key(&mut self.scratch, 0..key.len());
+        let stored = &self.scratch[key.len()..];
         self.batch
-            .put_cf(self.kv.family(family), key, &self.scratch);
+            .put_cf(self.families[family as usize], key, stored);
+    }
+
+    /// Adds a value that ends in its checksum already.
+    pub(crate) fn put_sealed(&mut self, family: Family, key: &[u8], stored: &[u8]) {
+        self.batch
+            .put_cf(self.families[family as usize], key, stored);
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
-        self.batch.delete_cf(self.kv.family(family), key);
+        self.batch.delete_cf(self.families[family as usize], key);
     }
 
     /// Deletes every key from `first` up to and including `last`, in as many bytes as one of them.
@@ -48,7 +64,7 @@ impl KvBatch<'_> {
         // The next key in bytewise order.
         let end = [last, &[0]].concat();
         self.batch
-            .delete_range_cf(self.kv.family(family), first, &end);
+            .delete_range_cf(self.families[family as usize], first, &end);
     }
 
     /// How large it is by now.

@@ -20,7 +20,7 @@ pub(super) fn check_rows(rows: usize) -> Result<()> {
 /// Before a lock is taken: good rows as they are encoded, bad ones as they came, or as they are kept
 /// where they were set aside before.
 pub(super) fn check_bytes(good: &[Candidate], bad: &[Bad]) -> Result<()> {
-    let encoded: usize = good.iter().map(|row| row.value.len()).sum();
+    let encoded: usize = good.iter().map(|row| row.value().len()).sum();
     let came = |row: &Bad| match row.replayed {
         true => row.entry.raw.len() as u64,
         false => row.entry.raw_bytes,

@@ -4,6 +4,7 @@ use super::batch::{Pending, WriteBatch};
 use super::bounds;
 use super::durable::{Syncer, Ticket};
 use super::forget::{self, Subject};
+use super::group::{Group, LatestRows, Scratch};
 use super::judge::{Bad, Candidate, judge};
 use super::owner::Owner;
 use super::quarantine::{Held, Quarantine};
@@ -18,15 +19,13 @@ use crate::format::checksum;
 use crate::format::key::{self, Prefix, Stamp};
 use crate::format::quarantine::{QuarantineEntry, QuarantineId};
 use crate::format::row::{HistoryRow, LatestRow};
-use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
-use crate::law::{self, Admission, Fold, Retained};
-use crate::op::Op;
-use crate::read::refold;
+use crate::kv::{Family, Kv, KvBatch, Walk};
+use crate::law::{self, Admission, Retained};
 use crate::schema::Retention;
 use crate::time::Timestamp;
 use crate::trace;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What accepts rows. In which order locks are taken is drawn over `Engine`, in `store/mod.rs`.
@@ -96,19 +95,14 @@ impl Poison {
     }
 }
 
-/// One entity of a batch: its latest row in the making.
-struct Group<'a> {
-    view: &'a Arc<ViewState>,
-    entity: &'a [u8],
-    fold: Fold,
-    schema_version: u32,
-    /// The newest event time known of it, due or not.
-    newest_et: Option<Timestamp>,
-    /// What this batch has added.
-    added: Vec<&'a Candidate>,
-    /// The same by instant, each with the others of its (event time, recorded-at).
-    instants: HashMap<(Timestamp, Timestamp), Vec<&'a Candidate>>,
-    changed: bool,
+/// The rows of a batch, and the latest rows of their entities.
+struct Gathered<'a> {
+    /// By entity in the order of their prefixes, and of one entity in the order of the batch.
+    rows: Vec<&'a Candidate>,
+    /// The rows of each entity, and its latest row among those stored.
+    entities: Vec<(Range<usize>, Option<Range<usize>>)>,
+    /// Latest rows without their checksums, one after the other.
+    stored: Vec<u8>,
 }
 
 impl Writer {
@@ -140,7 +134,7 @@ impl Writer {
         let mut fenced = forget::take_fenced(&mut bad, &subjects);
         let mut quarantine = self.hold_replayed(&mut good, [&mut bad, &mut fenced])?;
         let rows = (good.len() + bad.len() + fenced.len()) as u64;
-        let (good, mut groups) = self.gather(&good, &mut bad, now)?;
+        let gathered = self.gather(&good, &mut bad, now)?;
         if !bad.is_empty() && options.on_bad_row == OnBadRow::Refuse {
             trace::refused(bad.len(), &bad[0].entry.reason);
             return Err(rejected(&bad, given));
@@ -151,38 +145,15 @@ impl Writer {
             fenced: fenced.len() as u64,
             ..Receipt::default()
         };
-        let done = good.iter().filter_map(|row| row.came.replayed());
+        let done = gathered.rows.iter().filter_map(|row| row.came.replayed());
         let done = done.chain(fenced.iter().filter_map(Bad::replayed));
         let done: Vec<_> = done.map(|entry| entry.id).collect();
         if quarantine.is_none() && !(bad.is_empty() && done.is_empty()) {
             quarantine = Some(self.quarantine.hold());
         }
-        let mut kv_batch = self.kv.batch();
-        let mut newest: Newest<'_> = HashMap::new();
-        for row in good {
-            let group = groups
-                .get_mut(row.entity.prefix())
-                .expect("every entity was gathered");
-            let admission = self.admit(row, group)?;
-            match admission {
-                Admission::Applied => {
-                    apply(row, group, now, &mut receipt)?;
-                    put_version(row, &mut kv_batch);
-                    let newest = newest
-                        .entry(group.view.id)
-                        .or_insert((group.view, row.stamp.et));
-                    newest.1 = newest.1.max(row.stamp.et);
-                }
-                Admission::Duplicate => receipt.duplicate += 1,
-                Admission::TooLate => receipt.too_late += 1,
-                Admission::Fenced => receipt.fenced += 1,
-            }
-        }
-        let mut news = self.cache.as_ref().map(RowCache::news);
-        for (prefix, group) in &mut groups {
-            group.put_latest(prefix, &mut kv_batch, news.as_mut());
-            bounds::check_commit(kv_batch.bytes())?;
-        }
+        let mut latest = gathered.latest_room();
+        let (kv_batch, newest) = self.join(&gathered, now, &mut latest, &mut receipt)?;
+        let news = self.cache.as_ref().map(|cache| latest.news(cache));
         self.commit(kv_batch, news, quarantine, (&bad, &done), &newest)?;
         drop(held);
         // After the commit, before the number: the sync that covers the number covers the stretches.
@@ -206,60 +177,98 @@ impl Writer {
         rows: &'a [Candidate],
         bad: &mut Vec<Bad>,
         now: Timestamp,
-    ) -> Result<(Vec<&'a Candidate>, HashMap<Prefix, Group<'a>>)> {
-        let mut groups: HashMap<Prefix, Group<'a>> = HashMap::with_capacity(rows.len());
-        for row in rows {
-            groups
-                .entry(*row.entity.prefix())
-                .or_insert_with(|| Group::of(row));
+    ) -> Result<Gathered<'a>> {
+        // In ascending order: neighbours share a block to read, and a path through the memtable to
+        // write. No row is hashed: the end of a prefix is a hash already.
+        let mut order: Vec<(&Prefix, u32)> = rows
+            .iter()
+            .map(|row| row.entity.prefix())
+            .zip(0..)
+            .collect();
+        order.sort_unstable();
+        let entities = || order.chunk_by(|a, b| a.0 == b.0);
+        let mut gathered = Gathered {
+            rows: Vec::with_capacity(rows.len()),
+            entities: Vec::with_capacity(rows.len()),
+            stored: Vec::new(),
+        };
+        let cached: Vec<_> = entities()
+            .map(|of_one| self.cached(of_one[0].0, &mut gathered.stored))
+            .collect();
+        let missing = entities()
+            .zip(&cached)
+            .filter(|(_, cached)| cached.is_none());
+        let keys = missing.map(|(of_one, _)| &of_one[0].0[..]);
+        let mut stored = self
+            .kv
+            .get_many(Family::Latest, keys, true, None)
+            .into_iter();
+        for (of_one, cached) in entities().zip(cached) {
+            let latest = match cached {
+                Some(cached) => cached,
+                None => match stored.next().expect("it was asked for")? {
+                    Some(stored) => {
+                        let value = checksum::open("a latest row", of_one[0].0, &stored)?;
+                        let start = gathered.stored.len();
+                        gathered.stored.extend_from_slice(value);
+                        start..gathered.stored.len()
+                    }
+                    None => 0..0,
+                },
+            };
+            let of_one = of_one.iter().map(|(_, at)| &rows[*at as usize]);
+            gathered.add(of_one, latest, bad, now)?;
         }
-        let mut cursor = None;
-        let mut missing = Vec::new();
-        let mut cached = Vec::new();
-        for (prefix, group) in &mut groups {
-            cached.clear();
-            let sought = self
-                .cache
-                .as_ref()
-                .map(|cache| cache.read(prefix, &mut cached));
-            match sought {
-                // The stripes are held, so it stays current. Without bytes there is no row.
-                Some(Sought::Hit(_)) if cached.is_empty() => {}
-                Some(Sought::Hit(_)) => group.load(&self.kv, prefix, &cached, now, &mut cursor)?,
-                Some(Sought::Miss(_) | Sought::Busy) | None => missing.push(*prefix),
+        Ok(gathered)
+    }
+
+    /// Where in `out` the latest row of an entity is now, if it is in memory; an empty place if the
+    /// entity has none. It stays current while the stripe is held.
+    fn cached(&self, prefix: &Prefix, out: &mut Vec<u8>) -> Option<Range<usize>> {
+        let start = out.len();
+        match self.cache.as_ref()?.read(prefix, out) {
+            Sought::Hit(_) => Some(start..out.len()),
+            Sought::Miss(_) | Sought::Busy => None,
+        }
+    }
+
+    /// Joins what was gathered, row by row.
+    fn join<'a>(
+        &self,
+        gathered: &'a Gathered<'a>,
+        now: Timestamp,
+        latest: &mut LatestRows,
+        receipt: &mut Receipt,
+    ) -> Result<(KvBatch<'_>, Newest<'a>)> {
+        let mut batch = self.kv.batch_of(gathered.bytes() + latest.room());
+        let mut newest: Newest<'_> = Vec::new();
+        let (mut scratch, mut cursor) = (Scratch::default(), None);
+        for (rows, stored) in &gathered.entities {
+            let rows = &gathered.rows[rows.clone()];
+            let stored = stored.clone().map(|stored| &gathered.stored[stored]);
+            let (first, prefix) = (rows[0], rows[0].entity.prefix());
+            let at = (&*self.kv, &mut cursor);
+            let mut group = Group::begin((first, stored), now, &mut scratch, at)?;
+            for row in rows {
+                match self.admit(row, &mut group)? {
+                    Admission::Applied => {
+                        group.apply(row, receipt)?;
+                        batch.put_sealed(Family::History, &row.key, &row.stored);
+                        note_newest(&mut newest, group.view, row.stamp.et);
+                    }
+                    Admission::Duplicate => receipt.duplicate += 1,
+                    Admission::TooLate => receipt.too_late += 1,
+                    Admission::Fenced => receipt.fenced += 1,
+                }
             }
+            group.put_latest(prefix, latest, &mut batch)?;
+            bounds::check_commit(batch.bytes())?;
         }
-        // In ascending order, at once: neighbours share a block.
-        missing.sort_unstable();
-        let keys = missing.iter().map(|prefix| &prefix[..]);
-        let stored = self.kv.get_many(Family::Latest, keys, true, None);
-        for (prefix, stored) in missing.iter().zip(stored) {
-            if let Some(stored) = stored? {
-                let group = groups
-                    .get_mut(prefix)
-                    .expect("its prefix was taken from here");
-                let value = checksum::open("a latest row", prefix, &stored)?;
-                group.load(&self.kv, prefix, value, now, &mut cursor)?;
-            }
-        }
-        let mut good = Vec::with_capacity(rows.len());
-        for row in rows {
-            if groups[row.entity.prefix()].entity == row.entity.bytes() {
-                good.push(row);
-            } else {
-                let error = Error::contract(format!(
-                    "{}: its key hashes like that of another entity, which was here first; give it \
-                     another key, or keep it in another store",
-                    super::judge::place(&row.view.contract, &row.entity.to_values())
-                ));
-                bad.push(Bad::of(row, error, now));
-            }
-        }
-        Ok((good, groups))
+        Ok((batch, newest))
     }
 
     /// What becomes of a row that keeps its contract.
-    fn admit(&self, row: &Candidate, group: &Group<'_>) -> Result<Admission> {
+    fn admit(&self, row: &Candidate, group: &mut Group<'_, '_>) -> Result<Admission> {
         let prefix = row.entity.prefix();
         if group
             .view
@@ -271,11 +280,7 @@ impl Writer {
         if self.is_too_late(row, group)? {
             return Ok(Admission::TooLate);
         }
-        let known = group.fold.knows(&row.stamp)
-            || group
-                .of_instant(&row.stamp)
-                .iter()
-                .any(|added| added.stamp == row.stamp)
+        let known = group.knows(&row.stamp)?
             || (self.exact_receipts && self.kv.get(Family::History, &row.key, None)?.is_some());
         Ok(if known {
             Admission::Duplicate
@@ -285,7 +290,7 @@ impl Writer {
     }
 
     /// Whether the floor no longer retains a row, given what is stored and what this batch added.
-    fn is_too_late(&self, row: &Candidate, group: &Group<'_>) -> Result<bool> {
+    fn is_too_late(&self, row: &Candidate, group: &Group<'_, '_>) -> Result<bool> {
         // First what settles nearly every row: only one at or before the floor needs the contract.
         let floor = group.view.floor();
         let Some(floor) = floor.filter(|floor| row.stamp.et <= *floor) else {
@@ -305,17 +310,17 @@ impl Writer {
             cursor.next()?;
         }
         let added = group
-            .added
+            .added()
             .iter()
             .filter(|added| added.stamp > row.stamp && added.stamp.et <= floor);
-        newer.extend(added.map(|added| (added.stamp, added.value.clone())));
+        newer.extend(added.map(|added| (added.stamp, added.value().to_vec())));
         newer.sort_unstable_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
         let mut retained = Retained::new(Some(floor), horizon);
         for (stamp, value) in &newer {
             let version = HistoryRow::parse(value)?;
             retained.admit(stamp, version.op, &version.body)?;
         }
-        let version = HistoryRow::parse(&row.value)?;
+        let version = HistoryRow::parse(row.value())?;
         Ok(!retained.admit(&row.stamp, row.op, &version.body)?)
     }
 
@@ -359,7 +364,7 @@ impl Writer {
             None => None,
         };
         let mut held: Option<MutexGuard<'_, ()>> = None;
-        for (view, et) in newest.values() {
+        for (view, et) in newest {
             let windowed = matches!(view.contract().time().history, Retention::Window(_));
             if windowed && Some(*et) > view.newest_accepted() {
                 held.get_or_insert_with(|| self.newest.lock());
@@ -385,7 +390,7 @@ impl Writer {
         if let Some((change, held)) = quarantine {
             held.committed(change);
         }
-        for (view, et) in newest.values() {
+        for (view, et) in newest {
             view.accepted(*et);
         }
         Ok(())
@@ -413,155 +418,67 @@ impl Writer {
 }
 
 /// The newest event time that a batch brings to each view.
-type Newest<'a> = HashMap<crate::id::ViewId, (&'a Arc<ViewState>, Timestamp)>;
+type Newest<'a> = Vec<(&'a Arc<ViewState>, Timestamp)>;
 
-impl<'a> Group<'a> {
-    fn of(row: &'a Candidate) -> Self {
-        Group {
-            view: row.entity.view(),
-            entity: row.entity.bytes(),
-            fold: Fold::default(),
-            schema_version: 0,
-            newest_et: None,
-            added: Vec::new(),
-            instants: HashMap::new(),
-            changed: false,
-        }
+/// What a row takes in a batch beside its value: its key, tags and lengths.
+const ROW_ROOM: usize = 64;
+
+/// Rows come by view: the id of the view leads their prefix.
+fn note_newest<'a>(newest: &mut Newest<'a>, view: &'a Arc<ViewState>, et: Timestamp) {
+    match newest.last_mut() {
+        Some((last, newest)) if last.id == view.id => *newest = et.max(*newest),
+        _ => newest.push((view, et)),
+    }
+}
+
+impl<'a> Gathered<'a> {
+    /// About what its rows take in a batch.
+    fn bytes(&self) -> usize {
+        self.rows
+            .iter()
+            .map(|row| row.stored.len() + ROW_ROOM)
+            .sum()
     }
 
-    /// Loads the latest row, folding history anew where a version has come due since.
-    fn load<'k>(
+    /// Room for a latest row per entity, each about as large as a row and the stamp that it adds.
+    fn latest_room(&self) -> LatestRows {
+        let (rows, entities) = (self.rows.len().max(1), self.entities.len());
+        LatestRows::with_capacity(entities, self.bytes() / rows * entities)
+    }
+
+    /// Adds the rows of one prefix, whose latest row stands there in `stored`, if there is one. The
+    /// entity that was here first keeps the place.
+    fn add(
         &mut self,
-        kv: &'k Kv,
-        prefix: &Prefix,
-        value: &[u8],
+        rows: impl Iterator<Item = &'a Candidate> + Clone,
+        latest: Range<usize>,
+        bad: &mut Vec<Bad>,
         now: Timestamp,
-        cursor: &mut Option<Cursor<'k>>,
     ) -> Result<()> {
-        let latest = LatestRow::parse(value)?;
-        if latest.entity != self.entity {
-            // The entity that was here first keeps the place.
-            self.entity = &[];
-            return Ok(());
+        let first = rows.clone().next().expect("a group has a row");
+        let latest = (!latest.is_empty()).then_some(latest);
+        let owner = match &latest {
+            Some(latest) => LatestRow::parse(&self.stored[latest.clone()])?.entity,
+            None => first.entity.bytes(),
+        };
+        let start = self.rows.len();
+        for row in rows {
+            if row.entity.bytes() == owner {
+                self.rows.push(row);
+            } else {
+                let error = Error::contract(format!(
+                    "{}: its key hashes like that of another entity, which was here first; give it \
+                     another key, or keep it in another store",
+                    super::judge::place(&row.view.contract, &row.entity.to_values())
+                ));
+                bad.push(Bad::of(row, error, now));
+            }
         }
-        self.schema_version = latest.schema_version;
-        self.newest_et = latest.newest_et().max(latest.next_due());
-        if latest.next_due().is_some_and(|due| due <= now) {
-            let cursor =
-                cursor.get_or_insert_with(|| kv.cursor(Family::History, Walk::Entity, None));
-            let until = latest.newest_et().max(Some(now)).expect("now is there");
-            refold(
-                cursor,
-                self.view,
-                prefix,
-                self.entity,
-                until,
-                &mut self.fold,
-            )?;
-            self.changed = true;
-        } else {
-            self.fold.load(&latest)?;
+        if start < self.rows.len() {
+            self.entities.push((start..self.rows.len(), latest));
         }
         Ok(())
     }
-
-    /// What this batch has added at the event time and recorded-at of a stamp.
-    fn of_instant(&self, stamp: &Stamp) -> &[&'a Candidate] {
-        self.instants
-            .get(&(stamp.et, stamp.rec))
-            .map_or(&[], Vec::as_slice)
-    }
-
-    fn put_latest(
-        &mut self,
-        prefix: &Prefix,
-        batch: &mut KvBatch<'_>,
-        news: Option<&mut News<'_>>,
-    ) {
-        if self.changed && !self.added.is_empty() {
-            let (schema_version, entity) = (self.schema_version, self.entity);
-            let fold = &mut self.fold;
-            batch.put(Family::Latest, prefix, |out| {
-                fold.write(schema_version, entity, out);
-                if let Some(news) = news {
-                    news.put(prefix, out);
-                }
-            });
-        }
-    }
-}
-
-fn put_version(row: &Candidate, batch: &mut KvBatch<'_>) {
-    batch.put(Family::History, &row.key, |out| {
-        out.extend_from_slice(&row.value)
-    });
-}
-
-/// Joins an accepted row into its entity's latest row, and counts what it did.
-fn apply<'a>(
-    row: &'a Candidate,
-    group: &mut Group<'a>,
-    now: Timestamp,
-    receipt: &mut Receipt,
-) -> Result<()> {
-    let version = HistoryRow::parse(&row.value)?;
-    receipt.applied += 1;
-    receipt.late += u64::from(Some(row.stamp.et) < group.newest_et);
-    receipt.conflict += u64::from(contradicts(row, &version, group)?);
-    let due = group.fold.newest_et().max(Some(now)).expect("now is there");
-    if row.stamp.et <= due {
-        let newest = group.fold.newest_et();
-        let added = group.fold.add(row.stamp, row.op, &version.body)?;
-        receipt.latest += u64::from(added.shows);
-        group.changed |= added.shows || group.fold.newest_et() != newest;
-    } else {
-        let next = group.fold.next_due();
-        group.fold.postpone(row.stamp.et);
-        group.changed |= group.fold.next_due() != next;
-    }
-    group.newest_et = group.newest_et.max(Some(row.stamp.et));
-    group.schema_version = group.schema_version.max(version.schema_version);
-    group.added.push(row);
-    let instant = (row.stamp.et, row.stamp.rec);
-    group.instants.entry(instant).or_default().push(row);
-    Ok(())
-}
-
-/// Whether a row contradicts another of the same instant, as far as the latest row and this batch
-/// can tell.
-fn contradicts(row: &Candidate, version: &HistoryRow<'_>, group: &Group<'_>) -> Result<bool> {
-    let same_instant = |stamp: &Stamp| {
-        (stamp.et, stamp.rec) == (row.stamp.et, row.stamp.rec) && *stamp != row.stamp
-    };
-    for added in group.of_instant(&row.stamp) {
-        if added.stamp != row.stamp {
-            let other = HistoryRow::parse(&added.value)?;
-            if law::contradict((row.op, &version.body), (added.op, &other.body))? {
-                return Ok(true);
-            }
-        }
-    }
-    // A Put or Delete speaks about every feature: what it leaves out it calls absent, or deleted.
-    let floor = group.fold.floor().filter(same_instant);
-    for entry in version.body.iter() {
-        let (id, slot) = entry?;
-        let contradicted = match group.fold.find(id) {
-            Some((stamp, held)) => same_instant(&stamp) && held != slot,
-            None => floor.is_some(),
-        };
-        if contradicted {
-            return Ok(true);
-        }
-    }
-    if row.op == Op::Patch {
-        return Ok(false);
-    }
-    for (id, stamp) in group.fold.speakers() {
-        if same_instant(&stamp) && version.body.find(id)?.is_none() {
-            return Ok(true);
-        }
-    }
-    Ok(floor.is_some_and(|floor| floor.op() != Some(row.op)))
 }
 
 /// The first bad rows, in the order of the batch.

@@ -4,6 +4,7 @@ use super::batch::{Draft, Pending, encode, encode_row};
 use super::replay::{self, Read};
 use crate::catalog::{Catalog, Entity, View};
 use crate::error::{Error, Result, did_you_mean};
+use crate::format::checksum;
 use crate::format::digest;
 use crate::format::key::{self, HISTORY_KEY_BYTES, Stamp};
 use crate::format::limits::ROW_BYTES_MAX;
@@ -24,8 +25,8 @@ pub(super) struct Candidate {
     pub(super) op: Op,
     pub(super) stamp: Stamp,
     pub(super) key: [u8; HISTORY_KEY_BYTES],
-    /// A history row without its checksum.
-    pub(super) value: Vec<u8>,
+    /// A history row as it is stored, its checksum at the end.
+    pub(super) stored: Vec<u8>,
     /// Its number in the batch, from zero.
     pub(super) number: usize,
     pub(super) came: Came,
@@ -208,11 +209,11 @@ fn check(draft: &Draft, appended: Timestamp) -> Result<()> {
 /// in a build without text, the version.
 fn raw_of(row: &Candidate) -> Raw {
     #[cfg(feature = "text")]
-    if let Ok(version) = HistoryRow::parse(&row.value) {
+    if let Ok(version) = HistoryRow::parse(row.value()) {
         return line_of(row, &version).into();
     }
     Raw {
-        bytes: row.value.clone(),
+        bytes: row.value().to_vec(),
         form: Form::Version {
             event_time: row.stamp.et,
             recorded_at: Some(row.stamp.rec),
@@ -223,7 +224,7 @@ fn raw_of(row: &Candidate) -> Raw {
 #[cfg(feature = "text")]
 fn line_of(row: &Candidate, version: &HistoryRow<'_>) -> String {
     let contract = &row.view.contract;
-    let said = crate::query::Version::of(contract, row.stamp, version, &row.value, false);
+    let said = crate::query::Version::of(contract, row.stamp, version, row.value(), false);
     let mut line = String::new();
     let event = crate::interchange::EventLine {
         contract,
@@ -247,16 +248,23 @@ fn stamp(draft: &Draft) -> Result<Stamp> {
 impl Candidate {
     fn of(draft: Draft, stamp: Stamp, number: usize, came: Came) -> Self {
         let key = key::history(draft.entity.prefix(), &stamp);
+        let mut stored = draft.value;
+        checksum::seal(&key, &mut stored, 0);
         Candidate {
             view: draft.view,
             entity: draft.entity,
             op: draft.op,
             stamp,
             key,
-            value: draft.value,
+            stored,
             number,
             came,
         }
+    }
+
+    /// A history row without its checksum.
+    pub(super) fn value(&self) -> &[u8] {
+        &self.stored[..self.stored.len() - checksum::WIDTH]
     }
 }
 

@@ -9,6 +9,7 @@ mod bounds;
 mod commit;
 mod durable;
 mod forget;
+mod group;
 mod judge;
 mod owner;
 mod quarantine;

@@ -132,6 +132,11 @@ impl<'a> LatestRow<'a> {
         (self.flags & FLOOR != 0).then(|| self.stamp(0))
     }
 
+    /// The Put or Delete that is all there is of this row; none where others say something too.
+    pub(crate) fn lone(&self) -> Option<Stamp> {
+        self.floor().filter(|_| self.stamps.len() == STAMP_BYTES)
+    }
+
     /// Whether the newest of Puts and Deletes is a Delete.
     pub(crate) fn floor_is_delete(&self) -> bool {
         self.flags & FLOOR_IS_DELETE != 0
