@@ -1,7 +1,8 @@
-//! The checker: were these reads and writes possible, one entity at a time?
+//! Were these reads and writes possible, one row at a time, where what is written only grows?
 //!
-//! A state is a vector of counters, one per writer; writing joins by maximum. So a state is a point of
-//! a lattice, and a history of joins and reads is linearizable exactly when
+//! A state is a vector of counters, one per writer, with the step of the clock as the last; writing
+//! joins by maximum. So a state is a point of a lattice, and a history of joins and reads is
+//! linearizable exactly when
 //!
 //! 1. a read is at least the join of all that completed before it began, reads included;
 //! 2. a read is at most the join of all writes that were invoked before it ended;
@@ -12,16 +13,29 @@
 /// Writers, and so counters.
 pub(crate) const WRITERS: usize = 4;
 
-pub(crate) type State = [u32; WRITERS];
+/// The counters, and the step that the clock has reached: its steps are joins too.
+pub(crate) type State = [u32; WRITERS + 1];
 
-/// A read or a write of one entity, with the moments of its call and its return.
+/// The place of the clock's step in a state.
+pub(crate) const STEP: usize = WRITERS;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Joins the state.
+    Write,
+    /// Saw the state as it was at the clock's time.
+    Latest,
+    /// Saw the counters as of a time of its own: the clock's step is not in it.
+    AsOf,
+}
+
+/// A read or a write of one row, with the moments of its call and its return.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
     pub(crate) invoked: u64,
     pub(crate) returned: u64,
-    /// What a read saw, or what a write joins.
     pub(crate) state: State,
-    pub(crate) is_read: bool,
+    pub(crate) kind: Kind,
 }
 
 fn join(a: State, b: State) -> State {
@@ -32,9 +46,28 @@ fn is_below(a: &State, b: &State) -> bool {
     a.iter().zip(b).all(|(a, b)| a <= b)
 }
 
-/// The first thing that is impossible about a history.
+/// The first thing that is impossible about a history: of the latest row with the clock in it, or of
+/// all reads without it.
 pub(crate) fn check(calls: &[Call]) -> Result<(), String> {
-    let reads: Vec<&Call> = calls.iter().filter(|call| call.is_read).collect();
+    let of_clock = calls.iter().copied();
+    check_whole(
+        &of_clock
+            .filter(|c| c.kind != Kind::AsOf)
+            .collect::<Vec<_>>(),
+    )?;
+    if !calls.iter().any(|call| call.kind == Kind::AsOf) {
+        return Ok(());
+    }
+    let counters = calls.iter().map(|call| {
+        let mut call = *call;
+        call.state[STEP] = 0;
+        call
+    });
+    check_whole(&counters.collect::<Vec<_>>())
+}
+
+fn check_whole(calls: &[Call]) -> Result<(), String> {
+    let reads: Vec<&Call> = calls.iter().filter(|c| c.kind != Kind::Write).collect();
     at_least_what_completed(calls, &reads)?;
     at_most_what_was_invoked(calls, &reads)?;
     comparable(&reads)
@@ -59,7 +92,7 @@ fn at_least_what_completed(calls: &[Call], reads: &[&Call]) -> Result<(), String
 }
 
 fn at_most_what_was_invoked(calls: &[Call], reads: &[&Call]) -> Result<(), String> {
-    let mut writes: Vec<&Call> = calls.iter().filter(|call| !call.is_read).collect();
+    let mut writes: Vec<&Call> = calls.iter().filter(|c| c.kind == Kind::Write).collect();
     writes.sort_unstable_by_key(|write| write.invoked);
     let mut by_end = reads.to_vec();
     by_end.sort_unstable_by_key(|read| read.returned);
@@ -95,19 +128,22 @@ fn comparable(reads: &[&Call]) -> Result<(), String> {
 
 /// The checker itself: each kind of impossible history is found, and a possible one passes.
 pub(crate) fn check_the_checker() {
-    let call = |invoked, returned, first, second, is_read| Call {
+    let call = |invoked, returned, first, second, step, kind| Call {
         invoked,
         returned,
-        state: [first, second, 0, 0],
-        is_read,
+        state: [first, second, 0, 0, step],
+        kind,
     };
-    let write = |from, to, first, second| call(from, to, first, second, false);
-    let read = |from, to, first, second| call(from, to, first, second, true);
+    let write = |from, to, first, second| call(from, to, first, second, 0, Kind::Write);
+    let read = |from, to, first, second| call(from, to, first, second, 0, Kind::Latest);
     let possible = [
         write(0, 10, 1, 0),
         read(1, 2, 0, 0),
         read(3, 4, 1, 0),
         read(11, 12, 1, 0),
+        call(12, 13, 0, 0, 1, Kind::Write),
+        call(14, 15, 1, 0, 1, Kind::Latest),
+        call(16, 17, 1, 0, 0, Kind::AsOf),
     ];
     assert_eq!(check(&possible), Ok(()));
     let refused = |calls: &[Call], why: &str| {
@@ -120,13 +156,16 @@ pub(crate) fn check_the_checker() {
         "misses",
     );
     refused(&[read(0, 1, 1, 0), write(2, 3, 1, 0)], "is beyond");
-    refused(
-        &[
+    let crossed = |first, second| {
+        [
             write(0, 9, 1, 0),
             write(0, 9, 0, 1),
-            read(1, 5, 1, 0),
-            read(2, 6, 0, 1),
-        ],
-        "not comparable",
-    );
+            call(1, 5, 1, 0, 0, first),
+            call(2, 6, 0, 1, 0, second),
+        ]
+    };
+    refused(&crossed(Kind::Latest, Kind::Latest), "not comparable");
+    refused(&crossed(Kind::Latest, Kind::AsOf), "not comparable");
+    let step = call(0, 1, 0, 0, 1, Kind::Write);
+    refused(&[step, call(2, 3, 0, 0, 0, Kind::Latest)], "misses");
 }
