@@ -1,32 +1,51 @@
 //! The law, as fast code and as the naive model, gives one answer.
 
 use super::choices::Choices;
-use crate::format::digest;
+use crate::format::catalog::Fence;
 use crate::format::key::Stamp;
 use crate::format::row::{Body, BodyBuilder, HistoryRow, LatestRow, begin_history};
 use crate::format::value::encode;
+use crate::format::{SetDigest, digest};
 use crate::id::ViewId;
 use crate::law::model::{self, FeatureAnswer, Model, Version};
-use crate::law::{Fold, Retained, answer, verdict};
+use crate::law::{Fold, Retained, Verdict, answer, is_fenced, verdict};
 use crate::op::Op;
 use crate::schema::{Contract, FeatureDefinition, OnExpiry, ViewDefinition};
 use crate::time::{Span, Timestamp};
 use crate::value::{Type, Value};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 const ENTITY: &[u8] = b"e";
 const NAMES: [&str; 3] = ["c", "a", "b"];
-const VERSIONS_MAX: usize = 10;
+const VERSIONS_MAX: usize = 12;
+/// As many of each kind are asked.
+const QUESTIONS: usize = 9;
 
-/// A fold in two orders, with repeats, by way of a stored latest row or not, and a walk that stops
-/// early say what the model says, at every time at which an answer can change; and wherever the
-/// floor moves, the retained set is the model's.
+/// What was asked of a case: where something is, a microsecond beside it, and where nothing is.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Asked {
+    /// Questions that found a row.
+    pub hits: u64,
+    /// Questions a microsecond beside a version, the end of its life or the floor, or on the edge.
+    pub near: u64,
+    /// Questions that found none, or were refused.
+    pub misses: u64,
+}
+
+/// A fold in two orders, with repeats and in batches, by way of a stored latest row or not, and a walk
+/// that stops early say what the model says; and however the floor has moved, whatever a compaction
+/// has dropped on the way and whenever an erase came, the retained set and its digest are the model's.
 pub fn fold(data: &[u8]) {
+    let _asked = permuted(data);
+}
+
+/// The same, and says what was asked, so that whoever draws the bytes can tell that it was not blind.
+pub fn permuted(data: &[u8]) -> Asked {
     let mut choices = Choices(data);
     let view = definition(&mut choices);
     let contract = Contract::first(ViewId(1), view.clone());
-    let order = choices.array::<4>();
+    let mut random = Random(u64::from_le_bytes(choices.array()));
+    let acts = Acts::draw(&mut choices);
     let mut versions = Vec::new();
     while !choices.0.is_empty() && versions.len() < VERSIONS_MAX {
         versions.push(version(&mut choices));
@@ -35,23 +54,219 @@ pub fn fold(data: &[u8]) {
     for version in &versions {
         model.insert(&[Value::I64(1)], version.clone());
     }
-    let stored: Vec<Stored> = versions.iter().map(|v| Stored::new(&contract, v)).collect();
-    let other = shuffled_with_repeats(&stored, order);
-    let times = turning_points(&view, &versions);
-    for t in times.iter().copied() {
-        for known_at in [
-            None,
-            Some(Timestamp::from_micros(0)),
-            versions.first().map(|v| v.rec),
-        ] {
-            answers_are_the_models(&contract, &model, &stored, &other, t, known_at);
+    if let Some(fence) = &acts.fence {
+        let (recorded, floor) = (fence.recorded, fence.floor);
+        model.erase(&[Value::I64(1)], model::Fence { recorded, floor });
+    }
+    model.floor = acts.floor;
+    model.horizon = model.horizon_at(acts.floor);
+    assert_eq!(contract.horizon(acts.floor), model.horizon);
+
+    let mut first: Vec<Stored> = versions.iter().map(|v| Stored::new(&contract, v)).collect();
+    let batches = batches(&first, &mut random);
+    first.retain(|version| {
+        acts.fence
+            .as_ref()
+            .is_none_or(|f| !is_fenced(f, &version.stamp))
+    });
+    let second = arrived(batches, &acts, &contract, &mut random);
+    let told = retained(&first, acts.floor, model.horizon);
+    let again = retained(&second.concat(), acts.floor, model.horizon);
+    let expected = model.history(&[Value::I64(1)], None);
+    let expected = Stored::all(&contract, expected);
+    assert_eq!(
+        set_digest(&contract, &told),
+        set_digest(&contract, &expected),
+        "{acts:?}"
+    );
+    assert_eq!(
+        set_digest(&contract, &again),
+        set_digest(&contract, &expected),
+        "again: {acts:?}"
+    );
+
+    let mut asked = Asked::default();
+    for nth in 0..QUESTIONS {
+        let (t, known_at) = question(&mut random, nth, &view, &model, &versions);
+        let is_refused = model.is_beyond_history(t, known_at);
+        let verdict = (!is_refused)
+            .then(|| answers_are_the_models(&contract, &model, &told, &second, t, known_at));
+        match (nth % 3, verdict) {
+            (1, _) => asked.near += 1,
+            (_, Some(Verdict::Found)) => asked.hits += 1,
+            _ => asked.misses += 1,
         }
     }
-    // The floor moves forward over every time, and the horizon with it.
-    for floor in times {
-        let horizon = contract.horizon(Some(floor));
-        assert_eq!(horizon, model.horizon_at(Some(floor)));
-        retained_is_the_models(&model, &other, floor, horizon);
+    asked
+}
+
+/// What happens to the second order on its way: a floor, an erase at that floor, a later floor.
+#[derive(Debug)]
+struct Acts {
+    early: Option<Timestamp>,
+    fence: Option<Fence>,
+    floor: Option<Timestamp>,
+}
+
+impl Acts {
+    fn draw(choices: &mut Choices<'_>) -> Acts {
+        let early = choices.flag().then(|| instant(choices));
+        let fence = (choices.below(4) == 3).then(|| Fence {
+            recorded: instant(choices),
+            floor: early,
+            entity: ENTITY.to_vec(),
+        });
+        let floor = choices.flag().then(|| instant(choices)).max(early);
+        Acts {
+            early,
+            fence,
+            floor,
+        }
+    }
+}
+
+/// SplitMix64, for what is chosen once the versions are known.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed >> 33) as usize % n
+    }
+}
+
+/// Few instants, so that they are often the same; and both ends of time.
+fn instant(choices: &mut Choices<'_>) -> Timestamp {
+    Timestamp::from_micros(match choices.byte() {
+        0 => i64::MIN,
+        1 => i64::MAX,
+        2 => i64::MIN + 1,
+        3 => i64::MAX - 1,
+        byte => i64::from(byte % 14),
+    })
+}
+
+/// The versions in another order, some of them again, in batches.
+fn batches(stored: &[Stored], random: &mut Random) -> Vec<Vec<Stored>> {
+    let mut other: Vec<Stored> = stored.to_vec();
+    let again = stored.iter().filter(|_| random.below(2) == 1);
+    other.extend(again.cloned());
+    for at in (1..other.len()).rev() {
+        other.swap(at, random.below(at + 1));
+    }
+    let size = 1 + random.below(4);
+    other.chunks(size).map(<[Stored]>::to_vec).collect()
+}
+
+/// What is left of each batch in a store that has a floor from some batch on, is erased from after
+/// another, and drops what is hidden whenever it likes.
+fn arrived(
+    batches: Vec<Vec<Stored>>,
+    acts: &Acts,
+    contract: &Contract,
+    random: &mut Random,
+) -> Vec<Vec<Stored>> {
+    let floor_at = random.below(batches.len() + 1);
+    let fence_at = floor_at + random.below(batches.len() + 1 - floor_at);
+    let horizon = contract.horizon(acts.early);
+    let mut kept: Vec<Vec<Stored>> = Vec::new();
+    for (at, mut batch) in batches.into_iter().enumerate() {
+        let floor = acts.early.filter(|_| at >= floor_at);
+        if let Some(fence) = &acts.fence {
+            for stored in kept.iter_mut().filter(|_| at == fence_at) {
+                stored.retain(|version| !is_fenced(fence, &version.stamp));
+            }
+            batch.retain(|version| at < fence_at || !is_fenced(fence, &version.stamp));
+        }
+        kept.push(batch);
+        if floor.is_some() && random.below(2) == 1 {
+            let left = retained(&kept.concat(), floor, horizon);
+            let stays = |v: &Stored| left.iter().any(|left| left.stamp == v.stamp);
+            let spared = random.below(3);
+            for stored in &mut kept {
+                stored.retain(|version| stays(version) || spared == 2);
+            }
+        }
+    }
+    if let Some(fence) = &acts.fence {
+        for stored in &mut kept {
+            stored.retain(|version| !is_fenced(fence, &version.stamp));
+        }
+    }
+    kept
+}
+
+fn newest_first(stored: &[Stored]) -> Vec<&Stored> {
+    let mut all: Vec<&Stored> = stored.iter().collect();
+    all.sort_by_key(|version| std::cmp::Reverse(version.stamp));
+    all.dedup_by_key(|version| version.stamp);
+    all
+}
+
+/// What a walk over these calls retained.
+fn retained(
+    stored: &[Stored],
+    floor: Option<Timestamp>,
+    horizon: Option<Timestamp>,
+) -> Vec<Stored> {
+    let mut walk = Retained::new(floor, horizon);
+    let kept = newest_first(stored).into_iter().filter(|version| {
+        let admitted = walk.admit(&version.stamp, version.op, &version.body());
+        admitted.expect("the body is whole")
+    });
+    kept.cloned().collect()
+}
+
+fn set_digest(contract: &Contract, stored: &[Stored]) -> SetDigest {
+    let mut digest = SetDigest::default();
+    for version in stored {
+        let content = digest::content(contract, &version.body()).expect("it was read before");
+        digest.add(contract, ENTITY, &version.stamp, version.op, content);
+    }
+    digest
+}
+
+/// A time and a known-at, of each kind in turn: at a version, a microsecond beside something, nowhere.
+fn question(
+    random: &mut Random,
+    nth: usize,
+    view: &ViewDefinition,
+    model: &Model,
+    versions: &[Version],
+) -> (Timestamp, Option<Timestamp>) {
+    let ttl = view.time().ttl.map(Span::as_micros);
+    let Some(version) = versions.get(random.below(versions.len().max(1))) else {
+        return (Timestamp::from_micros(random.below(14) as i64), None);
+    };
+    let beside = |t: Timestamp, by: i64| Timestamp::from_micros(t.micros().saturating_add(by));
+    let floor = |t: Timestamp| t.max(model.floor.unwrap_or(t));
+    match (nth % 3, random.below(6), ttl) {
+        (0, 0, _) => (floor(version.et), Some(floor(version.rec.max(version.et)))),
+        (0, other, _) => (floor(beside(version.et, other as i64 / 4)), None),
+        (1, 0, Some(ttl)) => (beside(version.et, ttl), None),
+        (1, 1, Some(ttl)) => (beside(beside(version.et, ttl), 1), None),
+        (1, 2, _) => {
+            let by = random.below(3) as i64 - 1;
+            (beside(model.floor.unwrap_or(version.et), by), None)
+        }
+        (1, 3, _) => (floor(version.et), Some(beside(version.rec, -1))),
+        (1, 4, _) => (beside(version.et, 1), None),
+        (1, ..) => (beside(version.et, -1), None),
+        (_, 0..3, Some(ttl)) => {
+            let newest = versions.iter().map(|version| version.et).max();
+            (beside(beside(newest.unwrap_or(version.et), ttl), 9), None)
+        }
+        _ => {
+            let oldest = versions.iter().map(|version| version.et).min();
+            let before = beside(oldest.unwrap_or(version.et), -2 - random.below(9) as i64);
+            // Where nothing could be known yet, or where something is known to be gone.
+            let deleted = versions
+                .iter()
+                .filter(|version| version.op == Op::Delete)
+                .max();
+            (deleted.map_or(before, |deleted| deleted.et), None)
+        }
     }
 }
 
@@ -78,8 +293,8 @@ fn definition(choices: &mut Choices<'_>) -> ViewDefinition {
 }
 
 fn version(choices: &mut Choices<'_>) -> Version {
-    let (et, op, said) = (choices.time(), choices.op(), choices.byte());
-    let rec = choices.flag().then(|| choices.time());
+    let (et, op, said) = (instant(choices), choices.op(), choices.byte());
+    let rec = choices.flag().then(|| instant(choices));
     let mut named = if op == Op::Delete {
         0
     } else {
@@ -128,6 +343,13 @@ impl Stored {
         Stored { stamp, op, row }
     }
 
+    fn all(contract: &Contract, versions: Vec<&Version>) -> Vec<Self> {
+        versions
+            .into_iter()
+            .map(|v| Stored::new(contract, v))
+            .collect()
+    }
+
     fn body(&self) -> Body<'_> {
         HistoryRow::parse(&self.row)
             .expect("it was just written")
@@ -140,91 +362,72 @@ impl Stored {
     }
 }
 
-fn shuffled_with_repeats(stored: &[Stored], order: [u8; 4]) -> Vec<Stored> {
-    let mut other: Vec<Stored> = stored.to_vec();
-    other.extend(stored.iter().step_by(2).cloned());
-    let mut random = u64::from(u32::from_le_bytes(order)) | 1;
-    for at in (1..other.len()).rev() {
-        random = random
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
-        other.swap(at, (random >> 33) as usize % (at + 1));
-    }
-    other
-}
-
-/// Every time around which an answer can change, one before and one after.
-fn turning_points(view: &ViewDefinition, versions: &[Version]) -> BTreeSet<Timestamp> {
-    let mut found = BTreeSet::new();
-    for version in versions {
-        let et = i128::from(version.et.micros());
-        let outlived = view.time().ttl.map(|ttl| et + i128::from(ttl.as_micros()));
-        for turn in [Some(et), outlived].into_iter().flatten() {
-            let near = (-1..=1).filter_map(|d| i64::try_from(turn + d).ok());
-            found.extend(near.map(Timestamp::from_micros));
-        }
-    }
-    found
-}
-
 fn written(fold: &mut Fold) -> Vec<u8> {
     let mut row = Vec::new();
     fold.write(1, ENTITY, &mut row);
     row
 }
 
+/// Along every path the answer is the model's. Returns its verdict.
 fn answers_are_the_models(
     contract: &Contract,
     model: &Model,
-    stored: &[Stored],
-    other: &[Stored],
+    told: &[Stored],
+    batches: &[Vec<Stored>],
     t: Timestamp,
     known_at: Option<Timestamp>,
-) {
+) -> Verdict {
     let is_asked =
         |v: &&Stored| v.stamp.et <= t && known_at.is_none_or(|known_at| v.stamp.rec <= known_at);
     let mut fold = Fold::default();
-    for version in stored.iter().filter(is_asked) {
+    for version in told.iter().filter(is_asked) {
         let _any_order = version.add_to(&mut fold);
     }
     let row = written(&mut fold);
 
-    // One after the other, each by way of what would be stored.
+    // Batch after batch, each by way of what would be stored.
     let mut stepwise = Fold::default();
-    for version in other.iter().filter(is_asked) {
+    for batch in batches {
         let latest = written(&mut stepwise);
         let latest = LatestRow::parse(&latest).expect("it was just written");
         stepwise.load(&latest).expect("it is whole");
-        let _any_order = version.add_to(&mut stepwise);
+        for version in batch.iter().filter(is_asked) {
+            let _any_order = version.add_to(&mut stepwise);
+        }
     }
+    let place = || format!("{t:?}, {known_at:?}");
+    let all = batches.concat();
+    let mut walk = Fold::default();
+    let mut newest_first = newest_first(&all).into_iter().filter(is_asked);
+    let stopped = newest_first.find(|v| v.add_to(&mut walk).is_break());
+    let stopped = stopped.map(|v| v.stamp);
+    let by_walk = written(&mut walk);
     assert_eq!(
         written(&mut stepwise),
-        row,
-        "two orders at {t:?}, {known_at:?}"
+        by_walk,
+        "a walk that stops at {stopped:?}, {}",
+        place()
     );
 
-    let mut newest_first: Vec<&Stored> = other.iter().filter(is_asked).collect();
-    newest_first.sort_by_key(|version| std::cmp::Reverse(version.stamp));
-    let mut walk = Fold::default();
-    let stopped = newest_first.iter().find(|v| v.add_to(&mut walk).is_break());
-    assert_eq!(
-        written(&mut walk),
-        row,
-        "a walk that stops at {:?}",
-        stopped.map(|v| v.stamp)
-    );
-
-    assert_eq!(
-        told(contract, &row, t),
-        model.as_of(&[Value::I64(1)], t, known_at)
-    );
+    // What is hidden or outside the view may still be there; then rows differ, and answers do not.
+    let expected = model.as_of(&[Value::I64(1)], t, known_at);
+    for row in [row, by_walk] {
+        let told = answered(contract, model.horizon, &row, t);
+        assert_eq!(told, expected, "{}", place());
+    }
+    expected.verdict
 }
 
 /// What a latest row answers, in the words of the model.
-fn told(contract: &Contract, row: &[u8], t: Timestamp) -> model::Answer {
+fn answered(
+    contract: &Contract,
+    horizon: Option<Timestamp>,
+    row: &[u8],
+    t: Timestamp,
+) -> model::Answer {
     let row = LatestRow::parse(row).expect("it was just written");
     let features = contract.features().iter().map(|feature| {
-        let told = answer(contract, None, &row, feature, t).expect("the row is whole");
+        let told = answer(contract, horizon, &row, feature, t).expect("the row is whole");
         let (status, event_time) = (told.status, told.event_time);
         let value = told.value.map(|value| value.to_value());
         let told = FeatureAnswer {
@@ -237,27 +440,6 @@ fn told(contract: &Contract, row: &[u8], t: Timestamp) -> model::Answer {
     let features = features.collect();
     model::Answer {
         features,
-        verdict: verdict(contract, None, &row, t),
+        verdict: verdict(contract, horizon, &row, t),
     }
-}
-
-fn retained_is_the_models(
-    model: &Model,
-    stored: &[Stored],
-    floor: Timestamp,
-    horizon: Option<Timestamp>,
-) {
-    let mut newest_first: Vec<&Stored> = stored.iter().collect();
-    newest_first.sort_by_key(|version| std::cmp::Reverse(version.stamp));
-    newest_first.dedup_by_key(|version| version.stamp);
-    let mut walk = Retained::new(Some(floor), horizon);
-    let kept = newest_first.iter().filter(|version| {
-        let admitted = walk.admit(&version.stamp, version.op, &version.body());
-        admitted.expect("the body is whole")
-    });
-    let mut kept: Vec<_> = kept.map(|v| (v.stamp.et, v.stamp.rec, v.op)).collect();
-    kept.reverse();
-    let expected = model.retained(&[Value::I64(1)], Some(floor), horizon);
-    let expected: Vec<_> = expected.iter().map(|v| (v.et, v.rec, v.op)).collect();
-    assert_eq!(kept, expected, "the floor at {floor:?}");
 }

@@ -56,7 +56,8 @@ impl Kv {
 }
 
 fn families(kv: &KvOptions) -> Result<Vec<ColumnFamilyDescriptor>> {
-    let cache = Cache::new_hyper_clock_cache(kv.block_cache_bytes, 0);
+    // RocksDB ends the process over a cache of no bytes at all; one of a byte keeps nothing either.
+    let cache = Cache::new_hyper_clock_cache(kv.block_cache_bytes.max(1), 0);
     let family = |family: Family| {
         let options = options::of_family(family, kv, &cache)?;
         Ok(ColumnFamilyDescriptor::new(family.name(), options))

@@ -19,7 +19,7 @@ const BLOCK: usize = 32 << 10;
 const HEADER: usize = 7;
 const FULL: u8 = 1;
 const FIRST: u8 = 2;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 const MIDDLE: u8 = 3;
 const LAST: u8 = 4;
 
@@ -288,9 +288,9 @@ fn next_valid(log: &[u8], mut at: usize, budget: &mut usize) -> Option<usize> {
     None
 }
 
-/// Frames records as RocksDB does, for tests.
-#[cfg(test)]
-pub(super) fn framed(records: &[&[u8]]) -> Vec<u8> {
+/// Frames records as RocksDB does, for tests and fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn framed(records: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for record in records {
         let mut rest = *record;

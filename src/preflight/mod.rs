@@ -17,7 +17,11 @@ mod log;
 mod manifest;
 mod wal;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use judge::Judgement;
 pub(crate) use judge::{Evidence, judge};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use log::framed;
 pub(crate) use manifest::{ManifestScan, current, scan as scan_manifest};
 pub(crate) use wal::{StoreTag, WalScan, note, scan as scan_log};
 

@@ -105,7 +105,7 @@ impl StoreOptions {
         self
     }
 
-    /// How many bytes of blocks are kept in memory for reads.
+    /// How many bytes of blocks are kept in memory for reads; with zero, none.
     pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
         self.kv.block_cache_bytes = bytes;
         self

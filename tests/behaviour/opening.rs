@@ -47,6 +47,24 @@ fn refused(path: &Path, create: bool, kind: ErrorKind, says: &[&str]) {
 }
 
 #[test]
+fn a_store_without_a_cache_of_blocks_answers_as_any_other() {
+    // Who is hurt: whoever turns the cache off, and whose process RocksDB ended for it.
+    let world = World::with(weather());
+    let without = StoreOptions::new().block_cache_bytes(0).temp().unwrap();
+    without.apply(weather().build().unwrap()).unwrap();
+    let digests = [&world.store, &without].map(|store| {
+        let view = store.view("weather").unwrap();
+        let mut batch = WriteBatch::new();
+        put("EWR", at(6), 1.0).add(&mut batch, &view);
+        store.write(batch, WriteOptions::synced()).unwrap();
+        store.compact().unwrap();
+        store.digest(&view).unwrap()
+    });
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0].count, 1);
+}
+
+#[test]
 fn who_comes_second_learns_who_was_first() {
     // Who is hurt: whoever is woken at night by a store that does not open.
     let world = World::with(weather());

@@ -1,92 +1,121 @@
 //! The real store against the model, over random histories.
 //!
 //! Each case draws a view (ttl, window, what expiry does), a few versions that collide on purpose, an
-//! order, batches, repetitions, and moments at which the store is synced, compacted, opened again or
-//! killed and the clock moves. Then every read path has to say what the model says, and a second
-//! store that took the same events in another order has to have the same digest.
+//! order, batches, repetitions, erases, and moments at which the store is flushed, synced, compacted,
+//! opened again with other options or killed, and the clock moves. Then the same events come in another
+//! order to a second view, or to another store. Of both, every read path has to say what the model says
+//! to questions that are drawn once the events are known, and the digest has to be the model's.
+//!
+//! `cargo test --release --test store_model -- --from 2000 --cases 20000` runs longer; a run goes on
+//! where another ended. A failure prints the command that repeats it, and the least of it that fails.
 
-#![cfg(feature = "store")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the harness reads its arguments and the clock, and sets exit codes"
+)]
 
+mod case;
+mod choices;
 #[path = "../killed/mod.rs"]
 mod killed;
 #[path = "../model/mod.rs"]
 mod model;
+mod orders;
+mod questions;
 mod world;
 
-use asof::{FeatureDefinition, MaxSkew, OnExpiry, Op, Retention, Span, Type, ViewDefinition};
-use proptest::prelude::*;
-use std::collections::BTreeMap;
-use world::{Fact, NAMES, Step, run};
+use case::Case;
+use choices::Choices;
+use questions::Tally;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::process::ExitCode;
+use std::time::Instant;
 
-fn fact() -> impl Strategy<Value = Fact> {
-    let et = prop_oneof![5 => 990i64..1_010, 1 => 900i64..1_100];
-    let rec = prop_oneof![3 => Just(None), 2 => (985i64..1_015).prop_map(Some)];
-    let op = prop_oneof![3 => Just(Op::Put), 3 => Just(Op::Patch), 1 => Just(Op::Delete)];
-    let value = prop_oneof![1 => Just(None), 4 => (0i64..3).prop_map(Some)];
-    let features = prop::collection::btree_map(0usize..3, value, 1..4);
-    (0i64..3, et, rec, op, features).prop_map(|(entity, et, rec, op, features)| {
-        let features = if op == Op::Delete {
-            BTreeMap::new()
-        } else {
-            features
-        };
-        Fact {
-            entity,
-            et,
-            rec,
-            op,
-            features,
+const NAME: &str = "the_store_says_what_the_model_says_in_any_order";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |name: &str, default: u64| {
+        let at = arguments.iter().position(|argument| argument == name);
+        at.and_then(|at| arguments.get(at + 1)?.parse().ok())
+            .unwrap_or(default)
+    };
+    let cases = if cfg!(debug_assertions) { 200 } else { 2_000 };
+    let (from, cases) = (number("--from", 0), number("--cases", cases));
+    println!("\nrunning {cases} cases from seed {from}");
+    let begun = Instant::now();
+    let mut tally = Tally::default();
+    for seed in from..from + cases {
+        let case = Case::draw(&mut Choices::of_seed(seed));
+        match try_one(&case) {
+            Ok(of_case) => tally.add(of_case),
+            Err(why) => return failed(seed, &case, &why),
         }
-    })
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        8 => prop::collection::vec(fact(), 1..6).prop_map(Step::Write),
-        2 => prop::collection::vec(fact(), 1..6).prop_map(Step::Split),
-        1 => (0usize..20).prop_map(Step::Replay),
-        1 => Just(Step::Sync),
-        1 => Just(Step::Compact),
-        1 => Just(Step::Reopen),
-        1 => Just(Step::Kill),
-        2 => (1i64..20).prop_map(Step::Wait),
-        1 => (0i64..3, prop::option::of(980i64..1_020))
-            .prop_map(|(id, recorded)| Step::Erase(id, recorded)),
-    ]
-}
-
-fn definition() -> impl Strategy<Value = ViewDefinition> {
-    let ttl = prop_oneof![Just(None), (0i64..30).prop_map(Some)];
-    let window = prop_oneof![2 => Just(None), 3 => (0i64..30).prop_map(Some)];
-    (ttl, window, any::<bool>()).prop_map(|(ttl, window, stale)| {
-        let mut view = ViewDefinition::builder("v")
-            .key("k", Type::I64)
-            .max_skew(MaxSkew::Forever);
-        for name in NAMES {
-            view = view.define(FeatureDefinition::new(name, Type::I64).nullable());
+        if (seed - from + 1).is_multiple_of(1_000) {
+            println!("seed {} after {:.0?}: {tally:?}", seed + 1, begun.elapsed());
         }
-        if let Some(ttl) = ttl {
-            view = view.ttl(Span::micros(ttl));
-            if stale {
-                view = view.on_expiry(OnExpiry::Stale);
-            }
-        }
-        if let Some(window) = window {
-            view = view.history(Retention::Window(Span::micros(window)));
-        }
-        view.build().expect("is well-formed")
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_store_says_what_the_model_says(
-        definition in definition(),
-        steps in prop::collection::vec(step(), 1..14),
-        seed: u64,
-    ) {
-        run(&definition, &steps, seed).unwrap();
     }
+    if let Err(why) = is_not_blind(&tally, cases) {
+        println!("test {NAME} ... FAILED\n{why}");
+        return ExitCode::FAILURE;
+    }
+    println!(
+        "test {NAME} ... ok\n{cases} cases, {} answers to {} questions ({} hits, {} near misses, {} misses) in {:.0?}; \
+         go on with --from {}",
+        tally.answers,
+        tally.questions(),
+        tally.hits,
+        tally.near,
+        tally.misses,
+        begun.elapsed(),
+        from + cases
+    );
+    ExitCode::SUCCESS
+}
+
+/// Each kind of question is at least a fifth, or the answers prove little.
+fn is_not_blind(tally: &Tally, cases: u64) -> Result<(), String> {
+    let least = tally.questions() / 5;
+    let kinds = [tally.hits, tally.near, tally.misses];
+    if cases >= 100 && kinds.into_iter().any(|kind| kind < least) {
+        return Err(format!(
+            "a kind of question is less than a fifth: {tally:?}"
+        ));
+    }
+    Ok(())
+}
+
+/// Runs a case; what it panics with, or fails with, is why it failed.
+fn try_one(case: &Case) -> Result<Tally, String> {
+    match catch_unwind(AssertUnwindSafe(|| orders::run(case))) {
+        Ok(Ok(tally)) => Ok(tally),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            Err(text
+                .or_else(|| Some(panic.downcast_ref::<&str>()?.to_string()))
+                .unwrap_or_default())
+        }
+    }
+}
+
+/// Tells of a failure: how to repeat it, and the least that is left of it when steps are left out.
+fn failed(seed: u64, case: &Case, why: &str) -> ExitCode {
+    println!("test {NAME} ... FAILED\n{why}");
+    println!("replay: cargo test --release --test store_model -- --from {seed} --cases 1");
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let mut least = case.clone();
+    let mut at = 0;
+    while at < least.steps.len() {
+        let mut fewer = least.clone();
+        fewer.steps.remove(at);
+        match try_one(&fewer) {
+            Ok(_) => at += 1,
+            Err(_) => (least, at) = (fewer, 0),
+        }
+    }
+    set_hook(hook);
+    println!("the least that fails: {least:#?}");
+    ExitCode::FAILURE
 }
