@@ -5,9 +5,10 @@
 #     tests/planted/run.sh put_keeps …     these
 #     tests/planted/run.sh --check         whether every patch still applies; builds nothing
 #
-# Each patch goes onto a copy of the tree, never onto the tree. The suites run from the cheapest to
-# the dearest, and the first failing test ends the hunt. A bug that nobody finds ends in SURVIVED and
-# in exit code 1: then a test is missing.
+# Each patch goes onto a copy of the tree, never onto the tree. The suite that its `First:` names goes
+# first, with the tests it names there, so that a hunt takes a minute; then all suites, from the
+# cheapest to the dearest. The first failing test ends the hunt. A bug that nobody finds ends in
+# SURVIVED and in exit code 1: then a test is missing.
 #
 #   CARGO_TARGET_DIR  where builds are kept between runs; without one, target/planted. A copy has
 #                     its own place, and so its own build of RocksDB, unless ROCKSDB_LIB_DIR names one
@@ -46,30 +47,43 @@ suites_for() {
             *) core=1 engine=1 ;;
         esac
     done < <(sed -n 's|^+++ b/||p' "$here/$1.patch")
-    echo ${core:+core} ${engine:+behaviour store_model engine} cli ${engine:+crash}
+    sed -n 's/^First: //p' "$here/$1.patch"
+    printf '%s\n' ${core:+core} ${engine:+behaviour store_model engine} cli \
+        ${engine:+concurrency crash states corruption}
 }
 
+# suite <name> [tests…]: the harnesses that are no libtest take no names of tests.
 suite() {
-    case "$1" in
-        core) cargo test --locked -p asof --lib --no-default-features --features text ;;
-        behaviour) cargo test --locked -p asof --test behaviour ;;
-        store_model) cargo test --locked -p asof --test store_model ;;
-        engine) cargo test --locked -p asof --lib ;;
-        cli) cargo test --locked -p asof-cli --tests ;;
-        crash) cargo test --locked -p asof --test crash ;;
+    local name="$1"
+    shift
+    case "$name" in
+        core) cargo test --locked -p asof --lib --no-default-features --features text -- "$@" ;;
+        behaviour | store_model) cargo test --locked -p asof --test "$name" -- "$@" ;;
+        engine) cargo test --locked -p asof --lib -- "$@" ;;
+        cli) cargo test --locked -p asof-cli --tests -- "$@" ;;
+        crash | concurrency | corruption) cargo test --locked -p asof --test "$name" ;;
+        states) cargo run --locked -p asof-crash -- states --states 600 --seed 1 ;;
+        *) echo "no suite is called $name" && return 2 ;;
     esac
 }
 export -f suite
 
-# The first test that failed, by the words of libtest.
+# The first test that failed, by the words of libtest, or the first failure that a harness tells.
 first_failure() {
-    sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | head -1
+    sed -n -e 's/^test \(.*\) \.\.\. FAILED$/`\1`/p' -e 's/^FAILED: //p' "$log" | head -1
+}
+
+# Processor seconds of everything that has run so far, this shell left out.
+cpu() {
+    times >"$log.times"
+    awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/); s += 60 * t[1] + t[2] } printf "%d", s }' \
+        "$log.times"
 }
 
 # A suite that fails by itself finds everything and proves nothing.
 baseline() {
     local one
-    for one in core behaviour store_model engine cli crash; do
+    for one in core behaviour store_model engine cli concurrency crash states corruption; do
         (cd "$copy" && suite "$one") >"$log" 2>&1 </dev/null || {
             echo "$one fails with nothing planted: $(first_failure); see $log"
             return 1
@@ -77,27 +91,38 @@ baseline() {
     done
 }
 
+# row <name> <suite> <what>: one line of the table.
+row() {
+    cpu >"$log.cpu"
+    printf '| `%s` | %s | %s | %d s | %d s |\n' "$1" "${2%% *}" "$3" \
+        "$((SECONDS - start))" "$(($(<"$log.cpu") - start_cpu))"
+}
+
 # hunt <name>: one line about who caught it.
 hunt() {
-    local name="$1" start=$SECONDS one code
+    local name="$1" start=$SECONDS start_cpu one code suites
+    cpu >"$log.cpu"
+    start_cpu=$(<"$log.cpu")
     git -C "$copy" apply "$here/$name.patch"
-    for one in $(suites_for "$name"); do
+    mapfile -t suites < <(suites_for "$name")
+    for one in "${suites[@]}"; do
         code=0
-        (cd "$copy" && timeout "${PLANTED_SECONDS:-600}" bash -c "suite $one") >"$log" 2>&1 </dev/null || code=$?
+        (cd "$copy" && exec timeout "${PLANTED_SECONDS:-600}" bash -c "suite $one") \
+            >"$log" 2>&1 </dev/null || code=$?
         ((code == 0)) && continue
         git -C "$copy" checkout -q -- .
         if ((code == 124)); then
-            printf '| `%s` | %s | (hangs) | %d s |\n' "$name" "$one" "$((SECONDS - start))"
+            row "$name" "$one" "(hangs)"
         elif grep -q 'could not compile' "$log"; then
-            printf '| `%s` | %s | DOES NOT COMPILE | %d s |\n' "$name" "$one" "$((SECONDS - start))"
+            row "$name" "$one" "DOES NOT COMPILE"
             return 1
         else
-            printf '| `%s` | %s | `%s` | %d s |\n' "$name" "$one" "$(first_failure)" "$((SECONDS - start))"
+            row "$name" "$one" "$(first_failure)"
         fi
         return 0
     done
     git -C "$copy" checkout -q -- .
-    printf '| `%s` | none | SURVIVED | %d s |\n' "$name" "$((SECONDS - start))"
+    row "$name" none SURVIVED
     return 1
 }
 
@@ -124,8 +149,8 @@ chosen=("${@:-${all[@]}}")
 
 make_copy
 [[ -n "${PLANTED_NO_BASELINE:-}" ]] || baseline
-echo "| bug | caught by | first failing test | after |"
-echo "|---|---|---|---|"
+echo "| bug | caught by | first failing test | after | processor |"
+echo "|---|---|---|---|---|"
 survivors=0
 for name in "${chosen[@]}"; do
     hunt "$name" || survivors=$((survivors + 1))

@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::ledger::Ledger;
 use crate::workload::{ERASED_BEFORE, Workload};
-use asof::{Durability, Store};
+use asof::{Durability, Store, WriteBatch};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -56,7 +56,7 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
         }
         let batch = workload.batch(&store, n)?;
         ledger.say(&format!("I {n}"));
-        if let Err(error) = store.write(batch, workload.options(n)) {
+        if let Err(error) = write_and_ask(workload, &store, n, batch, ledger) {
             return after_fault(workload, &store, n, error, ledger);
         }
         match workload.durability(n) {
@@ -78,6 +78,34 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
         }
     }
     Ok(store)
+}
+
+/// Writes a batch, and asks all the while what the store promises already. A position says that the rows
+/// below it are durable, and a floor is never taken back: told before its fsync, either is told too
+/// early.
+fn write_and_ask(
+    workload: Workload,
+    store: &Store,
+    n: u64,
+    batch: WriteBatch,
+    ledger: &mut Ledger,
+) -> asof::Result<()> {
+    let asked = || (workload.position(store), workload.floor(store).ok().flatten());
+    let mut told = asked();
+    let ticket = store.submit(batch, workload.options(n))?;
+    loop {
+        if let Some(outcome) = ticket.try_wait() {
+            return outcome.map(drop);
+        }
+        let (position, floor) = asked();
+        if position > told.0 {
+            ledger.say(&format!("S {}", position - 1));
+        }
+        if let Some(floor) = floor.filter(|_| floor != told.1) {
+            ledger.say(&format!("F {floor}"));
+        }
+        told = (position, floor);
+    }
 }
 
 /// A write or a sync has failed: its outcome is unknown. Nothing is acknowledged any more until the
