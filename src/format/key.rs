@@ -168,6 +168,22 @@ pub(crate) mod tests {
         }
     }
 
+    /// Hurt if it breaks: whoever scans a view, and is shown another's rows or too few of its own.
+    #[test]
+    fn the_keys_of_a_view_begin_with_its_id() {
+        let hash_key = HashKey([7; 16]);
+        for id in [0, 1, 255, 256, u32::MAX] {
+            let prefix = hash_key.prefix(ViewId(id), b"an entity");
+            assert_eq!(prefix[..4], view_start(ViewId(id)));
+            assert_eq!(view_of(&prefix).unwrap(), ViewId(id));
+        }
+        assert!(view_start(ViewId(1)) < view_start(ViewId(256)));
+        assert_ne!(
+            hash_key.prefix(ViewId(1), b"an entity"),
+            hash_key.prefix(ViewId(1), b"another")
+        );
+    }
+
     #[test]
     fn a_key_of_no_op_is_refused() {
         let stamp = Stamp {

@@ -458,6 +458,11 @@ proptest! {
         for version in &stored {
             prop_assert_eq!(again.knows(&version.stamp), fold.knows(&version.stamp));
         }
+        let whole = stored.iter().filter(|version| version.op != Op::Patch);
+        prop_assert_eq!(again.floor(), whole.map(|version| version.stamp).max());
+        let spoken = contract.features().iter().map(|feature| feature.id());
+        let spoken = spoken.filter_map(|id| Some((id, fold.find(id)?.0)));
+        prop_assert_eq!(again.speakers().collect::<Vec<_>>(), spoken.collect::<Vec<_>>());
         for feature in contract.features() {
             prop_assert_eq!(again.find(feature.id()), fold.find(feature.id()));
             prop_assert_eq!(again.find(feature.id()), parsed.find(feature.id())?);

@@ -444,6 +444,23 @@ fn absurd_counts_are_refused() {
     }
 }
 
+/// Hurt if it breaks: whoever goes back to an older build, and would read rows that it does not know.
+#[test]
+fn a_row_of_another_format_is_refused() {
+    for row in samples() {
+        let value = &row[..row.len() - CHECKSUM];
+        for format in [0, 2, 255] {
+            let other = [&[format], &value[1..]].concat();
+            let errors = [
+                HistoryRow::parse(&other).expect_err("it is of another format"),
+                LatestRow::parse(&other).expect_err("it is of another format"),
+            ];
+            let said = format!("is of format {format}");
+            assert!(errors.iter().all(|error| error.to_string().contains(&said)));
+        }
+    }
+}
+
 /// Hurt if it breaks: a reader of damaged rows, who is told of the wrong order by a scan and is not
 /// given one feature's bytes as another's.
 #[test]
