@@ -37,9 +37,29 @@ impl Kv {
         }
         Cursor(self.db.raw_iterator_cf_opt(self.family(family), options))
     }
+
+    /// Runs a walk over the versions of one entity, of a snapshot or as they are now. For the latter
+    /// an iterator is used again.
+    pub(crate) fn walk_versions<T>(
+        &self,
+        at: Option<&KvSnapshot<'_>>,
+        walk: impl FnOnce(&mut Cursor<'_>) -> Result<T>,
+    ) -> Result<T> {
+        match at {
+            Some(_) => walk(&mut self.cursor(Family::History, Walk::Entity, at)),
+            None => self.walk_now(walk),
+        }
+    }
 }
 
 impl Cursor<'_> {
+    /// Sees from now on what is committed by now, and stands nowhere.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        self.0
+            .refresh()
+            .map_err(|e| translate("refreshing an iterator", e))
+    }
+
     /// To the first key at or after this one.
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
         self.0.seek(key);

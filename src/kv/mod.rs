@@ -11,6 +11,7 @@ mod open;
 mod options;
 mod read;
 mod reclaim;
+mod reuse;
 mod stats;
 mod write;
 
@@ -22,7 +23,9 @@ pub(crate) use read::KvSnapshot;
 pub(crate) use stats::log_number;
 pub(crate) use write::KvBatch;
 
-use rocksdb::{ColumnFamily, DB, ReadOptions};
+use librocksdb_sys::rocksdb_column_family_handle_t;
+use rocksdb::{AsColumnFamilyRef, DB, ReadOptions};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The column families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,10 @@ impl Family {
 
 /// An open database.
 pub(crate) struct Kv {
+    // First, because what is in it reads from the database.
+    idle: reuse::Idle,
     db: DB,
+    families: Families,
     /// What tells this store from others in its log.
     tag: crate::preflight::StoreTag,
     point: ReadOptions,
@@ -65,9 +71,29 @@ pub(crate) struct Kv {
 }
 
 impl Kv {
-    fn family(&self, family: Family) -> &ColumnFamily {
-        self.db
-            .cf_handle(family.name())
-            .expect("all families are declared at open")
+    fn family(&self, family: Family) -> &Handle {
+        &self.families.0[family as usize]
+    }
+}
+
+/// The families' handles by place. The crate looks them up by name, in every call.
+struct Families([Handle; Family::ALL.len()]);
+
+/// The handle of a family, valid for as long as the database next to it.
+struct Handle(AtomicPtr<rocksdb_column_family_handle_t>);
+
+impl Families {
+    fn of(db: &DB) -> Families {
+        Families(Family::ALL.map(|family| {
+            let handle = db.cf_handle(family.name());
+            let handle = handle.expect("all families are declared at open");
+            Handle(AtomicPtr::new(handle.inner()))
+        }))
+    }
+}
+
+impl AsColumnFamilyRef for Handle {
+    fn inner(&self) -> *mut rocksdb_column_family_handle_t {
+        self.0.load(Ordering::Relaxed)
     }
 }

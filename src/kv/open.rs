@@ -14,7 +14,7 @@ impl Kv {
         let db =
             DB::open_cf_descriptors(&options, path, families(kv)?).map_err(|e| failed(path, e))?;
         options::check_pinned(path)?;
-        Ok(Kv::of(db, kv))
+        Ok(Kv::of(db, kv, true))
     }
 
     /// Opens the database to look at it: no file of it is changed, and what RocksDB tells people goes
@@ -24,11 +24,13 @@ impl Kv {
         options.set_db_log_dir(diary);
         let db = DB::open_cf_descriptors_read_only(&options, path, families(kv)?, false)
             .map_err(|e| failed(path, e))?;
-        Ok(Kv::of(db, kv))
+        Ok(Kv::of(db, kv, false))
     }
 
-    fn of(db: DB, kv: &KvOptions) -> Kv {
+    fn of(db: DB, kv: &KvOptions, can_refresh: bool) -> Kv {
         Kv {
+            idle: super::reuse::Idle::new(can_refresh),
+            families: super::Families::of(&db),
             db,
             tag: kv.tag,
             point: ReadOptions::default(),
@@ -43,6 +45,7 @@ impl Kv {
             .map(|family| self.family(*family))
             .collect();
         let sequence = self.sequence();
+        self.idle.release();
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|e| translate("flushing", e))?;
@@ -51,6 +54,7 @@ impl Kv {
 
     /// Stops background work. Flush first: afterwards a flush fails.
     pub(crate) fn stop(&self) {
+        self.idle.release();
         self.db.cancel_all_background_work(true);
     }
 }

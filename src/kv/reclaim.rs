@@ -19,6 +19,7 @@ impl Kv {
         for family in Family::ALL {
             self.merge(family, None, None);
         }
+        self.idle.release();
     }
 
     /// Frees what was deleted under a prefix of history and latest, in the quarantine and in the
@@ -57,7 +58,11 @@ impl Kv {
         // at, allowing deletions again looks for and removes before it returns.
         self.db
             .wait_for_compact(&patience)
-            .and_then(|()| self.db.disable_file_deletions())
+            .and_then(|()| {
+                // What an idle iterator holds is not obsolete yet.
+                self.idle.release();
+                self.db.disable_file_deletions()
+            })
             .and_then(|()| self.db.enable_file_deletions())
             .map_err(|e| translate("removing obsolete files", e))
     }

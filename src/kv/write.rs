@@ -81,8 +81,10 @@ impl KvBatch<'_> {
     pub(crate) fn commit(self) -> Result<()> {
         let durable = &self.kv.durable;
         durable.started.fetch_add(1, Ordering::SeqCst);
+        let bytes = self.batch.size_in_bytes();
         let written = self.kv.db.write_opt(self.batch, &WriteOptions::default());
         durable.finished.fetch_add(1, Ordering::SeqCst);
+        self.kv.idle.committed(bytes);
         written.map_err(|e| translate("writing", e))
     }
 }

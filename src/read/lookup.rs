@@ -11,7 +11,7 @@ use crate::format::checksum;
 use crate::format::key::{self, Prefix};
 use crate::format::row::{HistoryRow, LatestRow};
 use crate::id::{Hex, ViewId};
-use crate::kv::{Cursor, Family, Kv, KvSnapshot, Walk};
+use crate::kv::{Cursor, Family, Kv, KvSnapshot};
 use crate::law::{Fold, Verdict, write_put};
 use crate::op::Op;
 use crate::query::{Question, Row};
@@ -194,31 +194,44 @@ impl<'a> Lookup<'a> {
         fold: &mut Fold,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let prefix = entity.prefix();
-        let mut cursor = self.kv.cursor(Family::History, Walk::Entity, self.at);
-        cursor.seek(&key::at_or_before(prefix, t))?;
-        let mut schema_version = None;
-        while let Some((key, stored)) = cursor.item_in(prefix) {
-            let (_, stamp) = key::split_history(key)?;
-            if known_at.is_none_or(|k| stamp.rec <= k) {
-                let version = open_version(key, stored, entity.bytes())?;
-                if schema_version.is_none() && version.op == Op::Put {
-                    write_put(stamp, &version, None, out);
-                    return Ok(());
-                }
-                schema_version = schema_version.max(Some(version.schema_version));
-                let added = fold.add(stamp, version.op, &version.body)?;
-                if added.older == ControlFlow::Break(()) {
-                    break;
-                }
-            }
-            cursor.next()?;
-        }
-        if let Some(schema_version) = schema_version {
-            fold.write(schema_version, entity.bytes(), out);
-        }
-        Ok(())
+        self.kv.walk_versions(self.at, |cursor| {
+            fold_until(cursor, entity, t, known_at, fold, out)
+        })
     }
+}
+
+/// Folds the versions of an entity that count at `t`, newest first, as far as they matter.
+fn fold_until(
+    cursor: &mut Cursor<'_>,
+    entity: &Entity,
+    t: Timestamp,
+    known_at: Option<Timestamp>,
+    fold: &mut Fold,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let prefix = entity.prefix();
+    cursor.seek(&key::at_or_before(prefix, t))?;
+    let mut schema_version = None;
+    while let Some((key, stored)) = cursor.item_in(prefix) {
+        let (_, stamp) = key::split_history(key)?;
+        if known_at.is_none_or(|k| stamp.rec <= k) {
+            let version = open_version(key, stored, entity.bytes())?;
+            if schema_version.is_none() && version.op == Op::Put {
+                write_put(stamp, &version, None, out);
+                return Ok(());
+            }
+            schema_version = schema_version.max(Some(version.schema_version));
+            let added = fold.add(stamp, version.op, &version.body)?;
+            if added.older == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        cursor.next()?;
+    }
+    if let Some(schema_version) = schema_version {
+        fold.write(schema_version, entity.bytes(), out);
+    }
+    Ok(())
 }
 
 /// Whether a latest row answers for `t`.

@@ -1,0 +1,112 @@
+//! Iterators over the versions of one entity, kept and used again.
+//!
+//! To make an iterator costs RocksDB more than the seek it is made for. One that is refreshed sees
+//! all that was committed before the refresh, and costs a fraction while the set of files and
+//! memtables is the one it was made with.
+//!
+//! An idle iterator keeps alive the files and memtables it was made with. They are let go of after
+//! some megabytes of commits, before files are unlinked, and when the database is flushed or closed.
+//! Nobody waits for one: a reader who finds its place taken makes an iterator of its own.
+
+#![expect(
+    unsafe_code,
+    reason = "an iterator that stands beside the database it reads borrows from its neighbour"
+)]
+
+use super::{Cursor, Family, Kv, Walk};
+use crate::error::Result;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// So many threads read at once without getting in each other's way.
+const PLACES: usize = 16;
+
+/// After so many bytes of commits idle iterators are dropped: far fewer than fill a memtable.
+const COMMITTED_BYTES_MAX: u64 = 4 << 20;
+
+/// Alone on its cache lines: threads write to it on every read.
+#[derive(Default)]
+#[repr(align(128))]
+struct Place(Mutex<Option<Cursor<'static>>>);
+
+/// The iterators of one database. It stands before the database in [`Kv`], and so is dropped first.
+pub(super) struct Idle {
+    places: [Place; PLACES],
+    committed: AtomicU64,
+    /// An iterator over a database that is only looked at cannot be refreshed.
+    keeps: bool,
+}
+
+impl Idle {
+    pub(super) fn new(keeps: bool) -> Idle {
+        Idle {
+            places: Default::default(),
+            committed: AtomicU64::new(0),
+            keeps,
+        }
+    }
+
+    /// Lets go of all of them, and waits for those that are in use: it must not stand where a reader
+    /// or a writer would wait with it.
+    pub(super) fn release(&self) {
+        for place in &self.places {
+            let idle = place.0.lock().take();
+            drop(idle);
+        }
+    }
+
+    /// Counts what is committed, and lets go from time to time of what nobody is using. Whoever is
+    /// using one refreshes it at the next read.
+    pub(super) fn committed(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        let before = self.committed.fetch_add(bytes, Ordering::Relaxed);
+        if before / COMMITTED_BYTES_MAX == before.wrapping_add(bytes) / COMMITTED_BYTES_MAX {
+            return;
+        }
+        for place in &self.places {
+            let idle = place.0.try_lock().and_then(|mut place| place.take());
+            drop(idle);
+        }
+    }
+}
+
+/// The place of this thread. Threads share places when there are more of them than places.
+fn place_of_thread() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PLACES;
+    }
+    // A thread that is ending has no number any more.
+    MINE.try_with(|mine| *mine).unwrap_or(0)
+}
+
+impl Kv {
+    /// Runs a walk over versions as they are now. The walk takes a cursor of any lifetime, and so can
+    /// neither keep it nor put another in its place.
+    pub(super) fn walk_now<T>(&self, walk: impl FnOnce(&mut Cursor<'_>) -> Result<T>) -> Result<T> {
+        let place = self.idle.places.get(place_of_thread());
+        let place = place.filter(|_| self.idle.keeps);
+        let Some(mut place) = place.and_then(|place| place.0.try_lock()) else {
+            return walk(&mut self.versions_of_entity());
+        };
+        let refreshed = place.as_mut().map(Cursor::refresh).transpose();
+        let walked = refreshed.and_then(|_| {
+            walk(place.get_or_insert_with(|| {
+                let cursor = self.versions_of_entity();
+                // SAFETY: only the lifetime changes. `Idle` stands before the database in `Kv` and
+                // never leaves it, so that every cursor in it is dropped while the database lives;
+                // the database is on the heap, where moving `Kv` leaves it.
+                unsafe { std::mem::transmute::<Cursor<'_>, Cursor<'static>>(cursor) }
+            }))
+        });
+        if walked.is_err() {
+            // Whatever state it is in, nobody inherits it.
+            *place = None;
+        }
+        walked
+    }
+
+    fn versions_of_entity(&self) -> Cursor<'_> {
+        self.cursor(Family::History, Walk::Entity, None)
+    }
+}
