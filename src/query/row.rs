@@ -2,7 +2,7 @@
 
 use super::feature::{Typed, TypedFeature};
 use crate::error::{Error, Result};
-use crate::format::row::LatestRow;
+use crate::format::row::{LatestLayout, LatestRow};
 use crate::law::{self, Answer, Fold, Status, Verdict};
 use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
@@ -48,6 +48,8 @@ pub struct Row {
     verdict: Option<Verdict>,
     /// A latest row without its checksum; empty when nothing is known.
     bytes: Vec<u8>,
+    /// Where its parts are; none when nothing is known, or nothing was judged yet.
+    layout: Option<LatestLayout>,
     /// Room to fold in.
     pub(crate) fold: Fold,
 }
@@ -87,26 +89,27 @@ impl Row {
         self.horizon = horizon;
         self.verdict = None;
         self.bytes.clear();
+        self.layout = None;
         self.fold.clear();
         (&mut self.bytes, &mut self.fold)
     }
 
     /// Judges what was filled in.
     pub(crate) fn finish(&mut self) -> Result<Verdict> {
-        let verdict = match (&self.contract, self.latest()?) {
-            (Some(contract), Some(fold)) => law::verdict(contract, self.horizon, &fold, self.t),
-            _ => Verdict::Never,
-        };
+        let mut verdict = Verdict::Never;
+        if let (Some(contract), false) = (&self.contract, self.bytes.is_empty()) {
+            let latest = LatestRow::parse(&self.bytes)?;
+            verdict = law::verdict(contract, self.horizon, &latest, self.t);
+            self.layout = Some(latest.layout());
+        }
         self.verdict = Some(verdict);
         Ok(verdict)
     }
 
-    fn latest(&self) -> Result<Option<LatestRow<'_>>> {
-        if self.bytes.is_empty() {
-            Ok(None)
-        } else {
-            LatestRow::parse(&self.bytes).map(Some)
-        }
+    /// What was judged; none when nothing is known.
+    pub(crate) fn latest(&self) -> Option<LatestRow<'_>> {
+        let layout = self.layout.as_ref()?;
+        Some(LatestRow::at(layout, &self.bytes))
     }
 
     pub(super) fn view_name(&self) -> Option<&str> {
@@ -133,7 +136,7 @@ impl Row {
             value: None,
             event_time: None,
         };
-        match (&self.contract, self.latest()?) {
+        match (&self.contract, self.latest()) {
             (Some(contract), Some(fold)) => {
                 law::answer(contract, self.horizon, &fold, feature, self.t)
             }
@@ -175,7 +178,7 @@ impl Row {
             value,
             event_time,
         };
-        let (Some(contract), Some(fold)) = (&self.contract, self.latest()?) else {
+        let (Some(contract), Some(fold)) = (&self.contract, self.latest()) else {
             return Ok(seen(NOTHING, None));
         };
         if contract.id() != feature.view {

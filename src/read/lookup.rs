@@ -138,13 +138,21 @@ impl<'a> Lookup<'a> {
         let t = question.as_of.unwrap_or(self.now);
         let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(self.floor(view)));
         match cache.read(entity.prefix(), bytes) {
-            Sought::Hit(stamp) if bytes.is_empty() || answers(entity, bytes, t)? => {
+            Sought::Hit(stamp) => {
                 row.finish()?;
-                Ok(Cached::Answered(stamp))
+                let answers = match row.latest() {
+                    Some(latest) => answers(entity, &latest, t)?,
+                    None => true,
+                };
+                // Of a row that does not answer for `t` the history is asked.
+                Ok(if answers {
+                    Cached::Answered(stamp)
+                } else {
+                    Cached::Unknown
+                })
             }
             Sought::Miss(stamp) => Ok(Cached::Missing(stamp)),
-            // Of a row that does not answer for `t` the history is asked.
-            Sought::Hit(_) | Sought::Busy => Ok(Cached::Unknown),
+            Sought::Busy => Ok(Cached::Unknown),
         }
     }
 
@@ -169,7 +177,7 @@ impl<'a> Lookup<'a> {
         let horizon = view.contract.horizon(self.floor(view));
         let (bytes, fold) = row.begin(&view.contract, t, horizon);
         let answered = match latest {
-            Some(latest) if answers(entity, latest, t)? => {
+            Some(latest) if answers(entity, &LatestRow::parse(latest)?, t)? => {
                 bytes.extend_from_slice(latest);
                 true
             }
@@ -235,8 +243,7 @@ fn fold_until(
 }
 
 /// Whether a latest row answers for `t`.
-fn answers(entity: &Entity, latest: &[u8], t: Timestamp) -> Result<bool> {
-    let latest = LatestRow::parse(latest)?;
+fn answers(entity: &Entity, latest: &LatestRow<'_>, t: Timestamp) -> Result<bool> {
     check_entity(entity.prefix(), latest.entity, entity.bytes())?;
     Ok(latest.answers(t))
 }

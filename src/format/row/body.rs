@@ -45,6 +45,22 @@ pub(crate) struct Body<'a> {
     bytes: &'a [u8],
 }
 
+/// Where the parts of a row's features are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLayout {
+    width: usize,
+    ids: usize,
+    ends: usize,
+    bytes: usize,
+}
+
+impl BodyLayout {
+    /// How long they are together.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl<'a> Body<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
         Body::split(bytes).ok_or_else(|| {
@@ -73,6 +89,29 @@ impl<'a> Body<'a> {
         };
         let last = if count == 0 { 0 } else { body.end(count - 1) };
         (last == payload.len() && width == width_for(payload.len())).then_some(body)
+    }
+
+    /// Where its parts are.
+    pub(super) fn layout(&self) -> BodyLayout {
+        BodyLayout {
+            width: self.width,
+            ids: self.ids.len(),
+            ends: self.ends.len(),
+            bytes: self.bytes.len(),
+        }
+    }
+
+    /// The features in the same bytes that a layout was taken of.
+    pub(super) fn at(layout: &BodyLayout, bytes: &'a [u8]) -> Self {
+        let (ids, rest) = bytes[HEADER..].split_at(layout.ids);
+        let (ends, payload) = rest.split_at(layout.ends);
+        Body {
+            ids,
+            ends,
+            width: layout.width,
+            payload,
+            bytes,
+        }
     }
 
     /// How many features the row speaks about.

@@ -7,7 +7,7 @@ mod latest;
 mod v1;
 
 pub(crate) use body::{Body, BodyBuilder, Slot};
-pub(crate) use latest::{LatestParts, LatestRow};
+pub(crate) use latest::{LatestLayout, LatestParts, LatestRow};
 pub(crate) use v1::{HistoryRow, begin_history};
 
 use crate::error::{Error, RESTORE};
