@@ -160,7 +160,7 @@ unsafe extern "C" fn is_only(
 ///
 /// # Safety
 /// `message` is null, or a C string that was allocated by RocksDB and belongs to the caller.
-unsafe fn take_text(message: *mut c_char) -> Option<String> {
+pub(super) unsafe fn take_text(message: *mut c_char) -> Option<String> {
     if message.is_null() {
         return None;
     }

@@ -45,7 +45,6 @@ impl Kv {
             .map(|family| self.family(*family))
             .collect();
         let sequence = self.sequence();
-        self.idle.release();
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(|e| translate("flushing", e))?;

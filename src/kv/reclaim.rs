@@ -37,8 +37,14 @@ impl Kv {
             self.merge(family, None, None);
         }
         self.unlink()?;
-        let held = self.number(Family::Catalog, "rocksdb.obsolete-sst-files-size")?;
-        Ok(snapshots == 0 && held == 0)
+        let obsolete = self.number(Family::Catalog, "rocksdb.obsolete-sst-files-size")?;
+        let mut held = snapshots != 0 || obsolete != 0;
+        for family in Family::ALL {
+            // Files that a cursor holds are of an older version of the family, and not obsolete yet.
+            let total = self.number(family, "rocksdb.total-sst-files-size")?;
+            held |= total != self.number(family, "rocksdb.live-sst-files-size")?;
+        }
+        Ok(!held)
     }
 
     fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
@@ -54,16 +60,15 @@ impl Kv {
         let mut patience = WaitForCompactOptions::default();
         patience.set_abort_on_pause(true);
         patience.set_timeout(BACKGROUND_MICROS_MAX);
-        // A background job unlinks what it made obsolete before it counts as ended. What no job is
-        // at, allowing deletions again looks for and removes before it returns.
+        let failed = |e| translate("removing obsolete files", e);
+        // A background job unlinks what it made obsolete before it counts as ended. What an idle
+        // iterator held is unlinked by another. What no job is at, allowing deletions again looks for
+        // and removes before it returns.
+        self.db.wait_for_compact(&patience).map_err(failed)?;
+        self.let_go(BACKGROUND_MICROS_MAX)?;
         self.db
-            .wait_for_compact(&patience)
-            .and_then(|()| {
-                // What an idle iterator holds is not obsolete yet.
-                self.idle.release();
-                self.db.disable_file_deletions()
-            })
+            .disable_file_deletions()
             .and_then(|()| self.db.enable_file_deletions())
-            .map_err(|e| translate("removing obsolete files", e))
+            .map_err(failed)
     }
 }

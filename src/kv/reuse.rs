@@ -5,17 +5,22 @@
 //! memtables is the one it was made with.
 //!
 //! An idle iterator keeps alive the files and memtables it was made with. They are let go of after
-//! some megabytes of commits, before files are unlinked, and when the database is flushed or closed.
+//! some megabytes of commits, before files are unlinked, and when the database is compacted or closed.
 //! Nobody waits for one: a reader who finds its place taken makes an iterator of its own.
 
 #![expect(
     unsafe_code,
-    reason = "an iterator that stands beside the database it reads borrows from its neighbour"
+    reason = "an iterator that stands beside the database it reads borrows from its neighbour, and \
+              the crate has no safe call that waits until what one held is unlinked"
 )]
 
+use super::checksum::take_text;
 use super::{Cursor, Family, Kv, Walk};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use librocksdb_sys as ffi;
 use parking_lot::Mutex;
+use rocksdb::AsRawPtr;
+use std::ffi::c_char;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// So many threads read at once without getting in each other's way.
@@ -104,6 +109,34 @@ impl Kv {
             *place = None;
         }
         walked
+    }
+
+    /// Lets go of every iterator that is kept, and waits until the files that only they held are
+    /// unlinked: RocksDB leaves that to a thread of its own.
+    pub(super) fn let_go(&self, micros_max: u64) -> Result<()> {
+        self.idle.release();
+        let mut message: *mut c_char = std::ptr::null_mut();
+        // SAFETY: the database is open for the whole call, the options are made and destroyed here,
+        // and `message` is null or a C string that becomes ours to free.
+        let text = unsafe {
+            let options = ffi::rocksdb_wait_for_compact_options_create();
+            ffi::rocksdb_wait_for_compact_options_set_abort_on_pause(options, 1);
+            ffi::rocksdb_wait_for_compact_options_set_timeout(options, micros_max);
+            ffi::rocksdb_wait_for_compact_options_set_wait_for_purge(options, 1);
+            ffi::rocksdb_wait_for_compact(self.db.as_raw_ptr(), options, &raw mut message);
+            ffi::rocksdb_wait_for_compact_options_destroy(options);
+            take_text(message)
+        };
+        match text {
+            None => Ok(()),
+            Some(text) => Err(Error::new(
+                ErrorKind::Io,
+                format!(
+                    "waiting for obsolete files to be removed failed ({text}); reopen the store; \
+                     writing again is always safe"
+                ),
+            )),
+        }
     }
 
     fn versions_of_entity(&self) -> Cursor<'_> {

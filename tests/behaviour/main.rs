@@ -27,6 +27,7 @@ mod names;
 mod opening;
 mod preflight;
 mod quarantine;
+mod reused;
 mod sets;
 #[path = "../small_store/mod.rs"]
 mod small_store;
