@@ -5,14 +5,12 @@ use super::{Family, Kv};
 use crate::error::Result;
 use crate::format::checksum;
 use crate::preflight::note;
-use rocksdb::{ColumnFamily, WriteBatch, WriteOptions};
+use rocksdb::{WriteBatch, WriteOptions};
 use std::sync::atomic::Ordering;
 
 /// Puts and deletes that become visible at once.
 pub(crate) struct KvBatch<'a> {
     kv: &'a Kv,
-    /// In the order of [`Family::ALL`]: looked up by name once a batch, not once a row.
-    families: [&'a ColumnFamily; Family::ALL.len()],
     batch: WriteBatch,
     scratch: Vec<u8>,
 }
@@ -29,7 +27,6 @@ impl Kv {
         batch.put_log_data(note(self.durable.sequence(), self.tag));
         KvBatch {
             kv: self,
-            families: Family::ALL.map(|family| self.family(family)),
             batch,
             scratch: Vec::new(),
         }
@@ -44,18 +41,16 @@ impl KvBatch<'_> {
         write(&mut self.scratch);
         checksum::seal_with_key(&mut self.scratch, 0..key.len());
         let stored = &self.scratch[key.len()..];
-        self.batch
-            .put_cf(self.families[family as usize], key, stored);
+        self.batch.put_cf(self.kv.family(family), key, stored);
     }
 
     /// Adds a value that ends in its checksum already.
     pub(crate) fn put_sealed(&mut self, family: Family, key: &[u8], stored: &[u8]) {
-        self.batch
-            .put_cf(self.families[family as usize], key, stored);
+        self.batch.put_cf(self.kv.family(family), key, stored);
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
-        self.batch.delete_cf(self.families[family as usize], key);
+        self.batch.delete_cf(self.kv.family(family), key);
     }
 
     /// Deletes every key from `first` up to and including `last`, in as many bytes as one of them.
@@ -64,7 +59,7 @@ impl KvBatch<'_> {
         // The next key in bytewise order.
         let end = [last, &[0]].concat();
         self.batch
-            .delete_range_cf(self.families[family as usize], first, &end);
+            .delete_range_cf(self.kv.family(family), first, &end);
     }
 
     /// How large it is by now.
