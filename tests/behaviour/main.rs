@@ -26,6 +26,7 @@ mod limits;
 mod names;
 mod opening;
 mod preflight;
+mod pressure;
 mod quarantine;
 mod sets;
 #[path = "../small_store/mod.rs"]

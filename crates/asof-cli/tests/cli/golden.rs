@@ -513,6 +513,10 @@ const KINDS: [(&str, std::result::Result<&str, &str>); 18] = [
     ),
     ("Rejected", Ok("was refused as a whole")),
     ("QuarantineFull", Ok("the quarantine holds")),
+    (
+        "Backpressure",
+        Err("is of a write that does not wait; the writes of a command wait"),
+    ),
     ("Locked", Ok("is in use by pid")),
     ("Corrupt", Ok("the marker was lost")),
     ("UnsupportedFormat", Ok("format 7")),
