@@ -499,7 +499,7 @@ fn every_exit_code_has_a_golden() {
 }
 
 /// Per kind of error: words of its message in the golden files, or why no command can show it.
-const KINDS: [(&str, std::result::Result<&str, &str>); 18] = [
+const KINDS: [(&str, std::result::Result<&str, &str>); 19] = [
     ("InvalidArgument", Ok("is not a directory")),
     ("ContractViolation", Ok("no feature \"tmp\"")),
     ("TooFarAhead", Ok("more than max_skew")),
