@@ -22,6 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `NoValue` | treat the entity as unknown, or read an `Option` or a `Seen` | no | 1 |
 /// | `Rejected` | fix the rows that the text names, or set them aside | no | 5 |
 /// | `QuarantineFull` | replay or drop entries, then write again | yes | 5 |
+/// | `Backpressure` | write again after `retry_after`, or let writes wait | yes | 5 |
 /// | `Locked` | wait for the owner to close | yes | 6 |
 /// | `Corrupt` | restore; `verify` tells the extent | no | 4 |
 /// | `UnsupportedFormat` | open it with a newer build | no | 5 |
@@ -74,6 +75,12 @@ pub enum ErrorKind {
     Rejected,
     /// The quarantine is full, so a batch with bad rows was refused. Replay or drop entries.
     QuarantineFull,
+    /// Writes outrun what is written to disk, and this one was not to wait. Nothing of it was written;
+    /// write it again.
+    Backpressure {
+        /// After how long there is mostly room again.
+        retry_after: std::time::Duration,
+    },
     /// Another process, or another handle of this one, owns the store.
     Locked,
     /// Stored bytes are not what was written. Restore the store, or ask `verify` for the extent.
@@ -174,6 +181,7 @@ impl Error {
             ErrorKind::Locked
                 | ErrorKind::StorageFull
                 | ErrorKind::QuarantineFull
+                | ErrorKind::Backpressure { .. }
                 | ErrorKind::NotFresh { .. }
         )
     }
@@ -268,6 +276,9 @@ mod tests {
             ErrorKind::NoValue,
             ErrorKind::Rejected,
             ErrorKind::QuarantineFull,
+            ErrorKind::Backpressure {
+                retry_after: std::time::Duration::ZERO,
+            },
             ErrorKind::Locked,
             ErrorKind::Corrupt,
             ErrorKind::UnsupportedFormat,

@@ -183,12 +183,14 @@ pub use store::{
     EraseOptions, Erased, Erasure, Examination, Loss, Progress, QuarantineFilter, Snapshot, Store,
     StoreOptions, VerifyReport,
 };
+#[cfg(feature = "store")]
+pub use store::{Pressure, PressureLimit, Shares};
 #[cfg(all(feature = "store", feature = "text"))]
 pub use store::{ReplayReport, StillBad};
 pub use time::{Clock, ManualClock, Span, SystemClock, Timestamp};
 pub use value::{Element, Elements, Strings, Type, Value, ValueRef};
 #[cfg(feature = "store")]
 pub use write::{
-    Durability, LogStretch, OnBadRow, QuarantineEntries, Receipt, RowWriter, SetAside, Ticket,
-    WriteBatch, WriteOptions,
+    Durability, LogStretch, OnBadRow, OnPressure, QuarantineEntries, Receipt, RowWriter, SetAside,
+    Ticket, WriteBatch, WriteOptions,
 };

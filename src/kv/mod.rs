@@ -9,6 +9,7 @@ mod error;
 mod iterate;
 mod open;
 mod options;
+mod pressure;
 mod read;
 mod reclaim;
 mod reuse;
@@ -19,6 +20,7 @@ pub(crate) use checksum::{Alone, TableFile};
 pub(crate) use durable::Keeper;
 pub(crate) use iterate::{Cursor, Walk};
 pub(crate) use options::KvOptions;
+pub(crate) use pressure::{Limit, Nearness};
 pub(crate) use read::KvSnapshot;
 pub(crate) use stats::log_number;
 pub(crate) use write::KvBatch;
@@ -67,6 +69,7 @@ pub(crate) struct Kv {
     /// What tells this store from others in its log.
     tag: crate::preflight::StoreTag,
     point: ReadOptions,
+    limits: pressure::Limits,
     durable: durable::Durable,
 }
 

@@ -10,7 +10,8 @@ impl Kv {
     /// Opens the database, or creates it when asked to. Every family is declared here: a family
     /// that is not would run with a cache and memtables of its own.
     pub(crate) fn open(path: &Path, create: bool, kv: &KvOptions) -> Result<Kv> {
-        let options = options::of_database(create, kv.logs_may_be_cut)?;
+        let mut options = options::of_database(create, kv.logs_may_be_cut)?;
+        options::share_memtables(&mut options, kv);
         let db =
             DB::open_cf_descriptors(&options, path, families(kv)?).map_err(|e| failed(path, e))?;
         options::check_pinned(path)?;
@@ -34,6 +35,7 @@ impl Kv {
             db,
             tag: kv.tag,
             point: ReadOptions::default(),
+            limits: super::pressure::Limits::of(kv),
             durable: super::durable::Durable::default(),
         }
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::key::PREFIX_BYTES;
 use rocksdb::{
     BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, DataBlockIndexType, Options,
-    SliceTransform,
+    SliceTransform, WriteBufferManager,
 };
 use std::path::Path;
 
@@ -16,6 +16,8 @@ pub(crate) struct KvOptions {
     pub(crate) block_cache_bytes: usize,
     /// How many bytes of a memtable a family fills before it is written out.
     pub(crate) memtable_bytes: usize,
+    /// How many bytes all memtables together may take.
+    pub(crate) memtables_bytes: usize,
     /// The manifest remembers how long closed logs were. Whoever cut one off, and accepts the loss,
     /// opens once without being held to that.
     pub(crate) logs_may_be_cut: bool,
@@ -79,6 +81,27 @@ pub(super) fn of_database(create: bool, logs_may_be_cut: bool) -> Result<Options
     Ok(options)
 }
 
+/// Has memtables written out once half of what they may take together is filled, so that the other
+/// half is left for those that are being written out.
+///
+/// It never stalls a writer: memtables that a reader still holds count too, and a writer that waits
+/// for its own iterator waits for ever. Who holds writers up is the gate of `write`, before any lock.
+pub(super) fn share_memtables(options: &mut Options, kv: &KvOptions) {
+    let half = kv.memtables_bytes / 2;
+    let manager = WriteBufferManager::new_write_buffer_manager(half, false);
+    options.set_write_buffer_manager(&manager);
+}
+
+/// How many bytes of a memtable a family fills before it is written out. RocksDB takes no less than
+/// 64 KiB.
+pub(super) fn memtable_bytes(family: Family, bytes: usize) -> usize {
+    let bytes = match family {
+        Family::History | Family::Latest => bytes,
+        Family::Catalog | Family::Quarantine => bytes.min(4 << 20),
+    };
+    bytes.max(64 << 10)
+}
+
 pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result<Options> {
     let mut options =
         from_text("memtable_protection_bytes_per_key=8;force_consistency_checks=true")?;
@@ -89,7 +112,7 @@ pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result
     table.set_bloom_filter(10.0, false);
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_max_write_buffer_number(4);
-    options.set_write_buffer_size(kv.memtable_bytes);
+    options.set_write_buffer_size(memtable_bytes(family, kv.memtable_bytes));
     options.set_disable_auto_compactions(!kv.merges);
     match family {
         Family::History => {
@@ -106,9 +129,7 @@ pub(super) fn of_family(family: Family, kv: &KvOptions, cache: &Cache) -> Result
             options.set_memtable_prefix_bloom_ratio(0.02);
             options.set_memtable_whole_key_filtering(true);
         }
-        Family::Catalog | Family::Quarantine => {
-            options.set_write_buffer_size(kv.memtable_bytes.min(4 << 20));
-        }
+        Family::Catalog | Family::Quarantine => {}
     }
     options.set_block_based_table_factory(&table);
     Ok(options)

@@ -43,7 +43,7 @@ impl Kv {
     }
 
     /// The same of a property that is text.
-    fn counted(&self, family: Family, property: &str) -> Result<u64> {
+    pub(super) fn counted(&self, family: Family, property: &str) -> Result<u64> {
         let found = self.db.property_value_cf(self.family(family), property);
         match found {
             Ok(Some(text)) => text

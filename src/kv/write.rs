@@ -74,12 +74,30 @@ impl KvBatch<'_> {
     /// Makes the batch visible. It survives a killed process; to survive a power cut it needs a
     /// [`sync`](Kv::sync).
     pub(crate) fn commit(self) -> Result<()> {
+        let written = self.write(&WriteOptions::default());
+        written.map_err(|e| translate("writing", e))
+    }
+
+    /// The same, but never waits for RocksDB to catch up: says whether the batch was written, and
+    /// where it was not, nothing of it was.
+    pub(crate) fn commit_at_once(self) -> Result<bool> {
+        let mut options = WriteOptions::default();
+        options.set_no_slowdown(true);
+        match self.write(&options) {
+            Ok(()) => Ok(true),
+            // Of a write, incomplete means this and nothing else.
+            Err(error) if error.kind() == rocksdb::ErrorKind::Incomplete => Ok(false),
+            Err(error) => Err(translate("writing", error)),
+        }
+    }
+
+    fn write(self, options: &WriteOptions) -> std::result::Result<(), rocksdb::Error> {
         let durable = &self.kv.durable;
         durable.started.fetch_add(1, Ordering::SeqCst);
         let bytes = self.batch.size_in_bytes();
-        let written = self.kv.db.write_opt(self.batch, &WriteOptions::default());
+        let written = self.kv.db.write_opt(self.batch, options);
         durable.finished.fetch_add(1, Ordering::SeqCst);
         self.kv.idle.committed(bytes);
-        written.map_err(|e| translate("writing", e))
+        written
     }
 }

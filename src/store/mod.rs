@@ -2,6 +2,7 @@
 
 mod background;
 mod bounds;
+mod budget;
 mod directory;
 mod erase;
 mod examine;
@@ -10,6 +11,7 @@ mod inspect;
 mod loss;
 mod open;
 mod options;
+mod pressure;
 mod quarantine;
 mod reserve;
 mod snapshot;
@@ -18,12 +20,14 @@ mod stats;
 mod tables;
 mod watermark;
 
+pub use budget::Shares;
 pub use erase::{EraseOptions, Erased, Erasure};
 pub use examine::Examination;
 pub use files::{FamilyVerdict, FileVerdict};
 pub use inspect::{Progress, VerifyReport};
 pub use loss::Loss;
 pub use options::StoreOptions;
+pub use pressure::{Pressure, PressureLimit};
 pub use quarantine::QuarantineFilter;
 #[cfg(feature = "text")]
 pub use quarantine::{ReplayReport, StillBad};
@@ -251,7 +255,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Rejected`](ErrorKind::Rejected) for a batch with bad rows, unless they are to be set aside;
-    /// [`QuarantineFull`](ErrorKind::QuarantineFull): in both cases nothing was written. After any
+    /// [`QuarantineFull`](ErrorKind::QuarantineFull);
+    /// [`Backpressure`](ErrorKind::Backpressure) where writes outrun what is written to disk and the
+    /// options say not to wait: in these cases nothing was written. After any
     /// other error the outcome is unknown; writing again is always safe. Of
     /// [`StorageFull`](ErrorKind::StorageFull) more stands at [`StoreOptions::reserve_bytes`].
     pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<Receipt> {

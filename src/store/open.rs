@@ -21,7 +21,7 @@ use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, KvOptions, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace;
-use crate::write::{Owner, Poison, Quarantine, Stripes, Syncer, Writer};
+use crate::write::{Gate, Owner, Poison, Quarantine, Stripes, Syncer, Writer};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ impl Store {
         temp: Option<tempfile::TempDir>,
     ) -> Result<Store> {
         let _doing = trace::open(path);
+        let shares = options.shares()?;
         // 1. Look, before a byte is changed: a newer format is refused here.
         let found = directory::look(path)?;
         if matches!(found, Found::Nothing) {
@@ -88,9 +89,9 @@ impl Store {
             poison: poison.clone(),
         };
         let thread = thread.start()?;
-        let cache = match options.row_cache_bytes {
+        let cache = match shares.row_cache {
             0 => None,
-            bytes => Some(RowCache::new(bytes)?),
+            bytes => Some(RowCache::new(bytes as u64)?),
         };
         let writer = Writer {
             kv,
@@ -101,6 +102,7 @@ impl Store {
             quarantine,
             poison,
             owner: Owner::default(),
+            gate: Gate::default(),
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };
@@ -136,7 +138,7 @@ fn recover(
 ) -> Result<Recovered> {
     let mut database = KvOptions {
         merges: reserve.check().is_ok(),
-        ..options.kv.clone()
+        ..options.of_database()?
     };
     // 3. Read the log and the manifest strictly and hold them against the watermark, before RocksDB
     //    opens them: opening rewrites the log, so afterwards is too late. Cut off what is torn.

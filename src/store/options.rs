@@ -1,5 +1,6 @@
 //! What a caller chooses when it opens a store.
 
+use super::budget::Memory;
 use super::{Loss, Store};
 use crate::error::Result;
 use crate::format::quarantine::Totals;
@@ -31,8 +32,7 @@ pub struct StoreOptions {
     pub(super) exact_receipts: bool,
     pub(super) loss: Loss,
     pub(super) reserve_bytes: u64,
-    pub(super) row_cache_bytes: u64,
-    pub(super) kv: KvOptions,
+    pub(super) memory: Memory,
 }
 
 impl Default for StoreOptions {
@@ -47,14 +47,7 @@ impl Default for StoreOptions {
             exact_receipts: false,
             loss: Loss::Nothing,
             reserve_bytes: 4 << 20,
-            row_cache_bytes: 64 << 20,
-            kv: KvOptions {
-                block_cache_bytes: 256 << 20,
-                memtable_bytes: 32 << 20,
-                logs_may_be_cut: false,
-                tag: [0; 8],
-                merges: true,
-            },
+            memory: Memory::default(),
         }
     }
 }
@@ -105,27 +98,17 @@ impl StoreOptions {
         self
     }
 
-    /// How many bytes of blocks are kept in memory for reads; with zero, none.
-    pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
-        self.kv.block_cache_bytes = bytes;
-        self
-    }
-
-    /// How many bytes of latest rows are kept in memory, decoded as far as a read needs them; 0 for
-    /// none. They are taken as they are filled, and at least 64 KiB; from 256 MiB on
-    /// in pages of 2 MiB, where the system has such.
-    ///
-    /// A row takes its value and about 50 bytes. Rows that are read or written come in; those that were
-    /// not asked for since go out first, so that a pass over everything drives out little.
-    pub fn row_cache_bytes(mut self, bytes: u64) -> Self {
-        self.row_cache_bytes = bytes;
-        self
-    }
-
-    /// How many bytes of new rows are kept in memory before they are written out.
-    pub fn memtable_bytes(mut self, bytes: usize) -> Self {
-        self.kv.memtable_bytes = bytes;
-        self
+    /// What the database is opened with.
+    pub(super) fn of_database(&self) -> Result<KvOptions> {
+        let shares = self.memory.shares()?;
+        Ok(KvOptions {
+            block_cache_bytes: shares.block_cache,
+            memtable_bytes: self.memory.memtable(&shares),
+            memtables_bytes: shares.memtables,
+            logs_may_be_cut: false,
+            tag: [0; 8],
+            merges: true,
+        })
     }
 
     /// Opens the store in a directory.
@@ -160,8 +143,7 @@ impl fmt::Debug for StoreOptions {
             .field("exact_receipts", &self.exact_receipts)
             .field("loss", &self.loss)
             .field("reserve_bytes", &self.reserve_bytes)
-            .field("row_cache_bytes", &self.row_cache_bytes)
-            .field("kv", &self.kv)
+            .field("memory", &self.memory)
             .finish_non_exhaustive()
     }
 }

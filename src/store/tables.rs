@@ -43,7 +43,7 @@ impl Store {
             let text = "making a temporary directory failed; see to TMPDIR, then try again";
             Error::new(ErrorKind::Io, text).caused_by(e)
         })?;
-        let options = StoreOptions::new().kv;
+        let options = StoreOptions::new().of_database()?;
         match Kv::look(&directory::db(path), diary.path(), &options) {
             Ok(kv) => tables(&kv),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(vec![unlisted(&error)]),

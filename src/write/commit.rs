@@ -7,8 +7,9 @@ use super::forget::{self, Subject};
 use super::group::{Group, LatestRows, Scratch};
 use super::judge::{Bad, Candidate, judge};
 use super::owner::Owner;
+use super::pressure::{self, Gate};
 use super::quarantine::{Held, Quarantine};
-use super::receipt::{Durability, OnBadRow, Receipt, SetAside, WriteOptions};
+use super::receipt::{Durability, OnBadRow, OnPressure, Receipt, SetAside, WriteOptions};
 use super::stripes::Stripes;
 use crate::cache::{News, RowCache, Sought};
 use crate::catalog::{Catalog, ViewState};
@@ -39,6 +40,7 @@ pub(crate) struct Writer {
     pub(crate) quarantine: Quarantine,
     pub(crate) poison: Poison,
     pub(crate) owner: Owner,
+    pub(crate) gate: Gate,
     /// Held while the newest event time of a windowed view is written, so that it only grows.
     pub(crate) newest: Mutex<()>,
     pub(crate) exact_receipts: bool,
@@ -119,6 +121,12 @@ impl Writer {
                 draft.view.belongs_to(self.catalog.opened)?;
             }
         }
+        self.gate.admit(
+            batch.bytes() as u64,
+            options.on_pressure,
+            || self.kv.nearest_limit(),
+            || self.check_alive(),
+        )?;
         let given = batch.rows.len();
         super::stretch::check(&batch.taken)?;
         self.catalog.sources.check_room(&batch.taken)?;
@@ -154,7 +162,8 @@ impl Writer {
         let mut latest = gathered.latest_room();
         let (kv_batch, newest) = self.join(&gathered, now, &mut latest, &mut receipt)?;
         let news = self.cache.as_ref().map(|cache| latest.news(cache));
-        self.commit(kv_batch, news, quarantine, (&bad, &done), &newest)?;
+        let staged = (quarantine, (&bad[..], &done[..]), &newest);
+        self.commit(kv_batch, news, staged, options.on_pressure)?;
         drop(held);
         // After the commit, before the number: the sync that covers the number covers the stretches.
         self.catalog.sources.take(batch.taken);
@@ -355,9 +364,8 @@ impl Writer {
         &self,
         mut batch: KvBatch<'_>,
         news: Option<News<'_>>,
-        quarantine: Option<Held<'_>>,
-        (bad, done): (&[Bad], &[QuarantineId]),
-        newest: &Newest<'_>,
+        (quarantine, (bad, done), newest): Staged<'_>,
+        on_pressure: OnPressure,
     ) -> Result<()> {
         let quarantine = match quarantine {
             Some(held) => Some((held.stage(&self.kv, bad, done, &mut batch)?, held)),
@@ -382,7 +390,14 @@ impl Writer {
         }
         failpoint::pass("write.before_commit");
         let marked = news.map(News::mark);
-        batch.commit().inspect_err(|error| self.poison(error))?;
+        let written = match on_pressure {
+            OnPressure::Wait => batch.commit().map(|()| true),
+            OnPressure::Refuse => batch.commit_at_once(),
+        };
+        // What was marked is forgotten where the batch was not written.
+        if !written.inspect_err(|error| self.poison(error))? {
+            return Err(pressure::refused(&self.kv.nearest_limit()?));
+        }
         if let Some(marked) = marked {
             marked.publish();
         }
@@ -416,6 +431,14 @@ impl Writer {
         self.poison.check()
     }
 }
+
+/// What is committed beside the rows: what is held of the quarantine, what goes into it and out of
+/// it, and the newest event times.
+type Staged<'a> = (
+    Option<Held<'a>>,
+    (&'a [Bad], &'a [QuarantineId]),
+    &'a Newest<'a>,
+);
 
 /// The newest event time that a batch brings to each view.
 type Newest<'a> = Vec<(&'a Arc<ViewState>, Timestamp)>;

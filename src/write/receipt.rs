@@ -26,6 +26,17 @@ pub enum OnBadRow {
     Quarantine,
 }
 
+/// What becomes of a batch that comes faster than rows are written to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnPressure {
+    /// It is slowed down, the more the nearer the limit is, and waits at the limit.
+    #[default]
+    Wait,
+    /// It goes through below the limit; at the limit it is refused at once, as
+    /// [`Backpressure`](crate::ErrorKind::Backpressure), and nothing of it is written.
+    Refuse,
+}
+
 /// What a caller chooses of a write. By default: synced, and bad rows refuse the batch.
 ///
 /// ```
@@ -43,6 +54,8 @@ pub struct WriteOptions {
     /// When the log took these rows in. Times that lie too far ahead are judged against it, so that
     /// a replay tomorrow decides the same. Now, where it is not given.
     pub log_append_time: Option<Timestamp>,
+    /// What becomes of the batch where writes outrun what is written to disk.
+    pub on_pressure: OnPressure,
 }
 
 impl WriteOptions {
@@ -62,6 +75,31 @@ impl WriteOptions {
     /// The same, with bad rows set aside.
     pub fn quarantine(mut self) -> Self {
         self.on_bad_row = OnBadRow::Quarantine;
+        self
+    }
+
+    /// The same, without waiting where writes outrun what is written to disk: the batch is refused.
+    ///
+    /// ```
+    /// # use asof::*;
+    /// # fn main() -> Result<()> {
+    /// # let store = Store::temp()?;
+    /// # let batch = || WriteBatch::new();
+    /// let receipt = loop {
+    ///     match store.write(batch(), WriteOptions::buffered().non_blocking()) {
+    ///         Err(error) => match error.kind() {
+    ///             ErrorKind::Backpressure { retry_after } => std::thread::sleep(retry_after),
+    ///             _ => return Err(error),
+    ///         },
+    ///         Ok(receipt) => break receipt,
+    ///     }
+    /// };
+    /// assert_eq!(receipt.rows, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn non_blocking(mut self) -> Self {
+        self.on_pressure = OnPressure::Refuse;
         self
     }
 

@@ -26,6 +26,7 @@ mod limits;
 mod names;
 mod opening;
 mod preflight;
+mod pressure;
 mod quarantine;
 mod reused;
 mod sets;

@@ -97,6 +97,7 @@ impl Exit {
             | ErrorKind::Rejected
             | ErrorKind::NotFresh { .. }
             | ErrorKind::QuarantineFull
+            | ErrorKind::Backpressure { .. }
             | ErrorKind::UnsupportedFormat => Exit::Refused,
             ErrorKind::Locked => Exit::Locked,
             _ => Exit::Failed,
@@ -148,6 +149,9 @@ mod tests {
             ErrorKind::NoValue,
             ErrorKind::Rejected,
             ErrorKind::QuarantineFull,
+            ErrorKind::Backpressure {
+                retry_after: std::time::Duration::ZERO,
+            },
             ErrorKind::Locked,
             ErrorKind::Corrupt,
             ErrorKind::UnsupportedFormat,

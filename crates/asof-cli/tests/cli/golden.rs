@@ -499,7 +499,7 @@ fn every_exit_code_has_a_golden() {
 }
 
 /// Per kind of error: words of its message in the golden files, or why no command can show it.
-const KINDS: [(&str, std::result::Result<&str, &str>); 18] = [
+const KINDS: [(&str, std::result::Result<&str, &str>); 19] = [
     ("InvalidArgument", Ok("is not a directory")),
     ("ContractViolation", Ok("no feature \"tmp\"")),
     ("TooFarAhead", Ok("more than max_skew")),
@@ -513,6 +513,10 @@ const KINDS: [(&str, std::result::Result<&str, &str>); 18] = [
     ),
     ("Rejected", Ok("was refused as a whole")),
     ("QuarantineFull", Ok("the quarantine holds")),
+    (
+        "Backpressure",
+        Err("is of a write that does not wait; the writes of a command wait"),
+    ),
     ("Locked", Ok("is in use by pid")),
     ("Corrupt", Ok("the marker was lost")),
     ("UnsupportedFormat", Ok("format 7")),
