@@ -70,6 +70,11 @@ impl Scene {
         let mut random = Random::new(seed, 100);
         let mut used = HashSet::from([START.micros()]);
         let (mut at, mut furthest, mut step) = (START.micros(), START.micros(), 0);
+        // Where it stands at first is an instant like all others.
+        let session = self.session();
+        let batch = session.forecast(&[at], 0)?;
+        session.store.write(batch, WriteOptions::buffered())?;
+        drop(session);
         while !self.is_over() {
             let mut plan = Vec::new();
             while plan.len() < 1 + random.below(4) {
@@ -83,7 +88,7 @@ impl Scene {
                 }
             }
             let session = self.session();
-            let batch = session.forecast(&plan, step)?;
+            let batch = session.forecast(&plan, step + 1)?;
             session.store.write(batch, WriteOptions::buffered())?;
             drop(session);
             for instant in plan {
@@ -188,9 +193,9 @@ impl Session {
     }
 
     /// One row for each instant and hot entity, in both views, with the step that it will be.
-    fn forecast(&self, plan: &[i64], reached: u32) -> Result<WriteBatch> {
+    fn forecast(&self, plan: &[i64], first: u32) -> Result<WriteBatch> {
         let mut batch = WriteBatch::new();
-        for (step, instant) in (i64::from(reached) + 1..).zip(plan) {
+        for (step, instant) in (i64::from(first)..).zip(plan) {
             for view in [COUNTS, PAIRS] {
                 for entity in &self.entities[view][..HOT] {
                     let at = Timestamp::from_micros(*instant);
