@@ -33,7 +33,7 @@ struct Fault {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
-    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let scratch = lanes::scratch()?;
     let shim = Shim::build(scratch.path())?;
     let mut faults = all(&shim, scratch.path(), arguments)?;
     let possible = faults.len();
@@ -52,7 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let count = possible.saturating_sub(from).min(wanted);
     let tally = Tally::new(format!("faults: {count} of {possible}, from {from}"));
     let numbers = AtomicUsize::new(0);
-    lanes::run(chosen, tally, |lane| {
+    let lanes = arguments.number("lanes", lanes::WAITING)?;
+    lanes::run(lanes, chosen, tally, |lane| {
         let at = scratch
             .path()
             .join(format!("lane-{}", numbers.fetch_add(1, Ordering::Relaxed)));

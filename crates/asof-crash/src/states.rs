@@ -34,8 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
         false => "crash states",
     };
     let tally = Tally::new(format!("{what}: {wanted} from run {seed}"));
-    lanes::run(seed.., tally, |lane| {
-        let scratch = scratch()?;
+    let lanes = arguments.number("lanes", lanes::BUSY)?;
+    lanes::run(lanes, seed.., tally, |lane| {
+        let scratch = lanes::scratch()?;
         let shim = Shim::build(scratch.path())?;
         let judge = Boot::new(scratch.path().join("boot-of-judge"))?;
         let mut worker = Worker::start(Machine::Restarted(shim.clone(), judge))?;
@@ -79,7 +80,7 @@ pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
     let known = Known::hear(&mut words)?;
     let may_report = words.next() == Some("1");
     let image = read_image(&at.join("store"))?;
-    let scratch = scratch()?;
+    let scratch = lanes::scratch()?;
     let path = scratch.path().join("store");
     lay_out(&image, &path).map_err(|e| e.to_string())?;
     let mut tally = Tally::new(format!("the image in {}", at.display()));
@@ -109,16 +110,6 @@ struct Explorer<'a, 'l> {
     seen: HashSet<[u8; 32]>,
     lies: bool,
     lane: &'a Lane<'l, u64>,
-}
-
-/// In memory where the machine has a place for that: nothing here needs a disk.
-fn scratch() -> Result<tempfile::TempDir, String> {
-    let memory = Path::new("/dev/shm");
-    let made = match memory.is_dir() {
-        true => tempfile::tempdir_in(memory),
-        false => tempfile::tempdir(),
-    };
-    made.map_err(|e| e.to_string())
 }
 
 impl Explorer<'_, '_> {
