@@ -15,7 +15,8 @@ use crate::workload::Workload;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 const KINDS: [&str; 3] = ["eio", "enospc", "short"];
 const MODES: [&str; 2] = ["once", "sticky"];
@@ -176,14 +177,18 @@ fn run_of(
     Ok(format!("{kind} {mode}: {how}: {class}"))
 }
 
+/// Waits for its end, which is where the pipe ends that it never writes to.
 fn wait(command: &mut Command) -> Result<ExitStatus, String> {
-    let mut child = command.spawn().map_err(|e| e.to_string())?;
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        if let Some(ended) = child.try_wait().map_err(|e| e.to_string())? {
-            return Ok(ended);
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    let spawned = command.stdout(Stdio::piped()).spawn();
+    let mut child = spawned.map_err(|e| e.to_string())?;
+    let mut pipe = child.stdout.take().expect("stdout is a pipe");
+    let (says, hears) = channel();
+    std::thread::spawn(move || {
+        let _all = std::io::copy(&mut pipe, &mut std::io::sink());
+        let _waited_for = says.send(());
+    });
+    if hears.recv_timeout(PATIENCE).is_ok() {
+        return child.wait().map_err(|e| e.to_string());
     }
     let _gone = child.kill();
     let _reaped = child.wait();
