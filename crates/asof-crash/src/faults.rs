@@ -6,7 +6,7 @@
 use crate::arguments::Arguments;
 use crate::lanes;
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::shim::Shim;
 use crate::tally::Tally;
@@ -172,7 +172,7 @@ fn run_of(
         known,
         survives: Survives::Acknowledged,
         replay: index.is_multiple_of(16),
-        may_report: false,
+        trust: Trust::Honest,
     })?;
     Ok(format!("{kind} {mode}: {how}: {class}"))
 }

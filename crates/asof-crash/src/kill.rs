@@ -6,7 +6,7 @@
 use crate::arguments::Arguments;
 use crate::lanes;
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::worker::{Machine, Question, Worker};
@@ -60,7 +60,7 @@ fn cycle_of(worker: &mut Worker, seed: u64) -> Result<String, String> {
         known,
         survives: Survives::Acknowledged,
         replay: true,
-        may_report: false,
+        trust: Trust::Honest,
     })
 }
 
