@@ -21,6 +21,8 @@ pub(crate) struct ManifestScan {
     pub(crate) log_min: u64,
     /// Logs that were closed and are still needed, and how many bytes of each were synced by then.
     pub(crate) closed: BTreeMap<u64, u64>,
+    /// The newest sequence number that a table was written with.
+    pub(crate) tables: u64,
 }
 
 impl ManifestScan {
@@ -43,6 +45,7 @@ pub(crate) fn scan(bytes: &[u8]) -> ManifestScan {
         sequence: known.sequence,
         log_min: of_families.max(known.log_min),
         closed: known.closed,
+        tables: known.tables,
     }
 }
 
@@ -53,6 +56,7 @@ struct Known {
     log_min: u64,
     sequence: u64,
     closed: BTreeMap<u64, u64>,
+    tables: u64,
 }
 
 impl Known {
@@ -77,7 +81,7 @@ impl Known {
                     fields.number()?;
                 }
                 10 => self.log_min = self.log_min.max(fields.number()?),
-                103 => fields.table()?,
+                103 => self.tables = self.tables.max(fields.table()?),
                 200 => family = fields.number()?,
                 202 => dropped = true,
                 LOG_CLOSED => self.closed(fields.bytes()?)?,
@@ -140,19 +144,21 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
-    /// A new table: level, number, size, first and last key, their sequence numbers, fields of its own.
-    fn table(&mut self) -> Option<()> {
+    /// A new table: level, number, size, first and last key, the smallest and the largest sequence number
+    /// in it, fields of its own. Gives the largest; a merge may have made it zero, and then what was
+    /// merged stands in an earlier edit.
+    fn table(&mut self) -> Option<u64> {
         for _ in 0..3 {
             self.number()?;
         }
         self.bytes()?;
         self.bytes()?;
         self.number()?;
-        self.number()?;
+        let largest = self.number()?;
         while self.number()? != 1 {
             self.bytes()?;
         }
-        Some(())
+        Some(largest)
     }
 }
 

@@ -217,3 +217,14 @@ pub(crate) fn is_reported_damage(workload: Workload, path: &Path) -> bool {
         .open(path)
         .is_err_and(|error| error.kind() == ErrorKind::Corrupt)
 }
+
+/// Whether `verify` finds a table that cannot be read.
+pub(crate) fn is_damage_of_a_table(workload: Workload, path: &Path) -> bool {
+    let verified = workload
+        .open(path)
+        .and_then(|store| store.verify(&mut |_| {}));
+    verified.is_ok_and(|report| {
+        let mut findings = report.findings.iter();
+        findings.any(|finding| finding.contains(".sst") && finding.contains("is damaged"))
+    })
+}
