@@ -39,7 +39,7 @@ pub(crate) struct Judgement {
     pub(crate) sequence: u64,
     pub(crate) loss: LogLoss,
     /// Without what cannot be read, parts would be left of batches that were one, or nothing that says
-    /// which store it was.
+    /// which store it was. Of no account where all can be read.
     pub(crate) torn_apart: bool,
 }
 
@@ -79,8 +79,15 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     chain.missing(&mut out);
     // Families are written out one by one. Where the log ends before a table does, the rows of that
     // family would come back, and those that were written with them would not.
-    let is_ahead = evidence.manifest.1.tables > out.sequence;
-    out.torn_apart |= out.stop.is_some() && (is_ahead || out.sequence == 0);
+    let tables = &evidence.manifest.1;
+    out.torn_apart |= match chain.reached {
+        Some(reached) => tables.tables > reached,
+        // Which row the first log begins with is not known any more.
+        None => {
+            let log = out.stop.map_or(tables.log_min, |(log, _)| log);
+            tables.ahead > log || out.sequence == 0
+        }
+    };
     out
 }
 

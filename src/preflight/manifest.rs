@@ -23,6 +23,8 @@ pub(crate) struct ManifestScan {
     pub(crate) closed: BTreeMap<u64, u64>,
     /// The newest sequence number that a table was written with.
     pub(crate) tables: u64,
+    /// The first log that is needed by whichever family with a table needs the fewest.
+    pub(crate) ahead: u64,
 }
 
 impl ManifestScan {
@@ -46,6 +48,7 @@ pub(crate) fn scan(bytes: &[u8]) -> ManifestScan {
         log_min: of_families.max(known.log_min),
         closed: known.closed,
         tables: known.tables,
+        ahead: known.ahead,
     }
 }
 
@@ -57,6 +60,7 @@ struct Known {
     sequence: u64,
     closed: BTreeMap<u64, u64>,
     tables: u64,
+    ahead: u64,
 }
 
 impl Known {
@@ -64,6 +68,7 @@ impl Known {
     fn apply(&mut self, edit: &[u8]) -> Option<()> {
         let mut fields = Fields(edit);
         let (mut family, mut log, mut added, mut dropped) = (0, None, false, false);
+        let mut has_table = false;
         while !fields.0.is_empty() {
             match fields.number()? {
                 1 | 201 if fields.bytes()?.is_empty() => return None,
@@ -81,7 +86,10 @@ impl Known {
                     fields.number()?;
                 }
                 10 => self.log_min = self.log_min.max(fields.number()?),
-                103 => self.tables = self.tables.max(fields.table()?),
+                103 => {
+                    has_table = true;
+                    self.tables = self.tables.max(fields.table()?);
+                }
                 200 => family = fields.number()?,
                 202 => dropped = true,
                 LOG_CLOSED => self.closed(fields.bytes()?)?,
@@ -93,6 +101,9 @@ impl Known {
                 tag if tag & 1 << 13 != 0 => drop(fields.bytes()?),
                 _ => return None,
             }
+        }
+        if has_table {
+            self.ahead = self.ahead.max(log.unwrap_or(0));
         }
         if dropped {
             self.families.remove(&family);

@@ -7,11 +7,14 @@
 
 use crate::disk::Image;
 use crate::ledger::Known;
-use crate::oracle::{self, Survives};
+use crate::oracle::{self, Survives, Trust};
 use crate::random::Random;
 use crate::workload::Workload;
 use asof::{ErrorKind, Loss, Store};
 use std::path::Path;
+
+/// No batch of any workload is smaller.
+const BATCH_BYTES_MIN: u64 = 500;
 
 /// Turns a bit of a log; none where every log is empty.
 pub(crate) fn turn_a_bit(image: &mut Image, random: &mut Random) -> Option<()> {
@@ -45,11 +48,15 @@ pub(crate) fn judge_accepted(
     known: Known,
     survives: Survives,
     replay: bool,
+    trust: Trust,
 ) -> Result<String, String> {
     let text = |error: asof::Error| error.to_string();
     let found = Store::examine(path).map_err(text)?;
     if found.damage().is_none() {
-        return Err("open tells damage, and examine does not".into());
+        return match trust {
+            Trust::Lied => Ok("reported as damaged by the open".into()),
+            _ => Err("open tells damage of a log, and examine does not".into()),
+        };
     }
     if !found.is_acceptable() {
         return Ok("reported as damaged, and only a copy helps".into());
@@ -73,9 +80,13 @@ pub(crate) fn judge_accepted(
         })?;
     let lost = lost(workload, &store, known.durable)?;
     store.close().map_err(text)?;
-    if lost > records {
+    // Where a log is hurt so that nothing behind can be read, it states the bytes, and of the records
+    // those that it knows of. What a disk has never written nobody can count.
+    let fit = found.loss().bytes / BATCH_BYTES_MIN;
+    if trust == Trust::Hurt && lost > records.max(fit) {
         return Err(format!(
-            "it has lost {lost} batches that were durable, and stated {records} records"
+            "it has lost {lost} batches that were durable, and stated {}",
+            found.loss()
         ));
     }
     // From here on it opens like any other.

@@ -150,7 +150,7 @@ fn answer(line: &str) -> Result<String, String> {
     let trust = Trust::parse(word()?)?;
     let path = Path::new(word()?);
     if trust != Trust::Honest && oracle::is_reported_damage(workload, path) {
-        return hurt::judge_accepted(workload, path, known, survives, replay);
+        return hurt::judge_accepted(workload, path, known, survives, replay, trust);
     }
     let known = match trust {
         Trust::Hurt => hurt::known_of_the_rest(known),

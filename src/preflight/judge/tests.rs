@@ -283,6 +283,20 @@ fn a_loss_that_leaves_parts_of_batches_in_tables_is_not_to_be_accepted() {
         "all of batch 11 is in table or log"
     );
     assert!(ahead_by(12).torn_apart);
+    // Where the first row of the log is gone: a family with a table that needs only later logs.
+    let first_gone = |needs: u8| {
+        let mut hurt = rows.clone();
+        hurt[20] ^= 1;
+        let table = [103, 0, 9, 100, 1, b'a', 1, b'b', 1, 10, 1];
+        let other = [&[200, 1, 1, 2, needs], &table[..]].concat();
+        let bytes = framed(&[&[2, 4, 4, 10], &[201, 1, 1, b'x', 200, 1, 1], &other]);
+        let mut evidence = evidence(&[(4, hurt)], 13, (4, rows.len() as u64));
+        evidence.watermark.manifest.bytes = bytes.len() as u64;
+        evidence.manifest.1 = scan_manifest(&bytes);
+        judge(&evidence)
+    };
+    assert!(!first_gone(4).torn_apart);
+    assert!(first_gone(6).torn_apart);
     // And a store whose first row is gone does not know any more which one it is.
     let mut hurt = log(&[(1, 0)]);
     hurt[20] ^= 1;
