@@ -1,4 +1,4 @@
-//! Named places where a test may let the process die.
+//! Named places where a test may let the process die, and one that a measurement may leave out.
 //!
 //! A promise about crashes is a promise about every step of a protocol. The steps are named here, and
 //! the crash tests end the process at each of them, on the very code that ships: an unarmed point
@@ -14,7 +14,7 @@
 //!            [before_reclaim] reclaim [after_reclaim]
 //! ```
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Every point, in the order of the protocols they stand in. The crash tests go through this list and
 /// fail when one of them is never reached.
@@ -58,6 +58,21 @@ pub fn arm(name: &str, visit: usize) {
     let place = place.unwrap_or_else(|| panic!("no fail point is called {name:?}"));
     SPARED.store(visit, Ordering::SeqCst);
     ARMED.store(place + 1, Ordering::SeqCst);
+}
+
+/// Whether a sync leaves the watermark as it is.
+static UNMARKED: AtomicBool = AtomicBool::new(false);
+
+/// Lets every sync of this process leave the watermark as it is, or keep it again. What the watermark
+/// costs is measured so, with and without in one run. A store that is cut off meanwhile may lose synced
+/// rows without a word.
+pub fn leave_out_watermark(left_out: bool) {
+    UNMARKED.store(left_out, Ordering::Relaxed);
+}
+
+/// Whether the watermark is left out: one relaxed load beside an fsync.
+pub(crate) fn leaves_out_watermark() -> bool {
+    UNMARKED.load(Ordering::Relaxed)
 }
 
 /// Marks a point. Compiled away to a load where nothing is armed.

@@ -2,7 +2,7 @@
 
 use super::error::translate;
 use super::{Family, Kv, KvOptions, options};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ReadOptions};
 use std::path::Path;
 
@@ -89,6 +89,18 @@ fn failed(path: &Path, error: rocksdb::Error) -> Error {
             path.display()
         );
         return Error::corrupt(text).caused_by(error);
+    }
+    let told = error.to_string();
+    if ["Permission denied", "Read-only file system"]
+        .iter()
+        .any(|why| told.contains(why))
+    {
+        let text = format!(
+            "the database in {} was not opened: this process may not use the file that is named. See to \
+             its permissions and its disk, then try again",
+            path.display()
+        );
+        return Error::new(ErrorKind::Io, text).caused_by(error);
     }
     translate("opening the database", error)
 }

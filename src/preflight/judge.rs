@@ -33,12 +33,13 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// The log and the byte behind which nothing can be replayed.
     pub(crate) stop: Option<(u64, u64)>,
-    /// How much of the manifest is whole, where a hole follows that a power cut left.
+    /// How much of the manifest is whole, where something else follows that a power cut left.
     pub(crate) manifest: Option<(u64, u64)>,
     /// The newest sequence number that an open would bring back.
     pub(crate) sequence: u64,
     pub(crate) loss: LogLoss,
-    /// A log is gone from among others: of batches that were one, parts are left in tables.
+    /// Without what cannot be read, parts would be left of batches that were one, or nothing that says
+    /// which store it was. Of no account where all can be read.
     pub(crate) torn_apart: bool,
 }
 
@@ -57,8 +58,9 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
         sequence: evidence.manifest.1.sequence,
         ..Judgement::default()
     };
-    let hole = |broken: Broken| broken.resumes.is_some();
-    if evidence.manifest.1.log.broken.is_some_and(hole) {
+    // Also where nothing follows: RocksDB passes over a record that ends too early, and refuses one of
+    // which a sector is missing in the middle.
+    if evidence.manifest.1.log.broken.is_some() {
         out.manifest = Some((evidence.manifest.0, evidence.manifest.1.log.whole));
     }
     let mut chain = Chain {
@@ -75,6 +77,17 @@ pub(crate) fn judge(evidence: &Evidence) -> Judgement {
     }
     out.sequence = chain.end();
     chain.missing(&mut out);
+    // Families are written out one by one. Where the log ends before a table does, the rows of that
+    // family would come back, and those that were written with them would not.
+    let tables = &evidence.manifest.1;
+    out.torn_apart |= match chain.reached {
+        Some(reached) => tables.tables > reached,
+        // Which row the first log begins with is not known any more.
+        None => {
+            let log = out.stop.map_or(tables.log_min, |(log, _)| log);
+            tables.ahead > log || out.sequence == 0
+        }
+    };
     out
 }
 

@@ -21,6 +21,10 @@ pub(crate) struct ManifestScan {
     pub(crate) log_min: u64,
     /// Logs that were closed and are still needed, and how many bytes of each were synced by then.
     pub(crate) closed: BTreeMap<u64, u64>,
+    /// The newest sequence number that a table was written with.
+    pub(crate) tables: u64,
+    /// The first log that is needed by whichever family with a table needs the fewest.
+    pub(crate) ahead: u64,
 }
 
 impl ManifestScan {
@@ -43,6 +47,8 @@ pub(crate) fn scan(bytes: &[u8]) -> ManifestScan {
         sequence: known.sequence,
         log_min: of_families.max(known.log_min),
         closed: known.closed,
+        tables: known.tables,
+        ahead: known.ahead,
     }
 }
 
@@ -53,6 +59,8 @@ struct Known {
     log_min: u64,
     sequence: u64,
     closed: BTreeMap<u64, u64>,
+    tables: u64,
+    ahead: u64,
 }
 
 impl Known {
@@ -60,6 +68,7 @@ impl Known {
     fn apply(&mut self, edit: &[u8]) -> Option<()> {
         let mut fields = Fields(edit);
         let (mut family, mut log, mut added, mut dropped) = (0, None, false, false);
+        let mut has_table = false;
         while !fields.0.is_empty() {
             match fields.number()? {
                 1 | 201 if fields.bytes()?.is_empty() => return None,
@@ -77,7 +86,10 @@ impl Known {
                     fields.number()?;
                 }
                 10 => self.log_min = self.log_min.max(fields.number()?),
-                103 => fields.table()?,
+                103 => {
+                    has_table = true;
+                    self.tables = self.tables.max(fields.table()?);
+                }
                 200 => family = fields.number()?,
                 202 => dropped = true,
                 LOG_CLOSED => self.closed(fields.bytes()?)?,
@@ -89,6 +101,9 @@ impl Known {
                 tag if tag & 1 << 13 != 0 => drop(fields.bytes()?),
                 _ => return None,
             }
+        }
+        if has_table {
+            self.ahead = self.ahead.max(log.unwrap_or(0));
         }
         if dropped {
             self.families.remove(&family);
@@ -140,19 +155,21 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
-    /// A new table: level, number, size, first and last key, their sequence numbers, fields of its own.
-    fn table(&mut self) -> Option<()> {
+    /// A new table: level, number, size, first and last key, the smallest and the largest sequence number
+    /// in it, fields of its own. Gives the largest; a merge may have made it zero, and then what was
+    /// merged stands in an earlier edit.
+    fn table(&mut self) -> Option<u64> {
         for _ in 0..3 {
             self.number()?;
         }
         self.bytes()?;
         self.bytes()?;
         self.number()?;
-        self.number()?;
+        let largest = self.number()?;
         while self.number()? != 1 {
             self.bytes()?;
         }
-        Some(())
+        Some(largest)
     }
 }
 

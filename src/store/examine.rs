@@ -36,7 +36,7 @@ pub struct Examination {
     /// The manifest and the byte behind which nothing of it was synced, where there is a hole.
     pub(super) manifest: Option<(u64, u64)>,
     pub(super) sequence: u64,
-    /// A log is gone from among others, so that batches are left in parts.
+    /// Without what cannot be read batches would be left in parts, or nothing at all.
     torn_apart: bool,
     pub(super) logs: Vec<u64>,
     pub(super) watermark: Option<Watermark>,

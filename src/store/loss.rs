@@ -59,6 +59,7 @@ pub(super) fn settle(
         }
     }
     let watermark = found.verdict(path)?;
+    drop(watermark::open(path)?);
     cut(path, &found)?;
     Ok((watermark, found))
 }

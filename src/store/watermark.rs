@@ -42,6 +42,16 @@ pub(super) fn create(path: &Path, watermark: Watermark) -> Result<Watermark> {
     Watermark::newest(&file)
 }
 
+/// Opens the file to be written. Asked before anything of the store is changed, too: a watermark that
+/// may not be written is no reason to find out when the logs have been replayed.
+pub(super) fn open(path: &Path) -> Result<File> {
+    let name = path.join(NAME);
+    OpenOptions::new()
+        .write(true)
+        .open(&name)
+        .map_err(|e| directory::io("opening", &name, e))
+}
+
 /// Checks that recovery has brought back all that was durable, and keeps the watermark from here on.
 pub(super) fn keep(path: &Path, kv: &Kv, watermark: Watermark) -> Result<()> {
     if kv.sequence() < watermark.sequence {
@@ -53,11 +63,7 @@ pub(super) fn keep(path: &Path, kv: &Kv, watermark: Watermark) -> Result<()> {
             kv.sequence()
         )));
     }
-    let name = path.join(NAME);
-    let file = OpenOptions::new()
-        .write(true)
-        .open(&name)
-        .map_err(|e| directory::io("opening", &name, e))?;
+    let (name, file) = (path.join(NAME), open(path)?);
     kv.keep(Keeper::new(
         file,
         name,

@@ -135,6 +135,15 @@ impl Damage {
         changed
     }
 
+    /// Takes the damage back: the file is again as it is in the whole store.
+    pub(crate) fn mend(&self, store: &Path, whole: &Path) {
+        if self.kind == Kind::Twice {
+            std::fs::remove_file(store.join(self.second())).expect("it can be removed");
+        }
+        let bytes = std::fs::read(whole.join(&self.file)).expect("the file is there");
+        std::fs::write(store.join(&self.file), bytes).expect("it can be written");
+    }
+
     /// The name under which a file stands a second time.
     fn second(&self) -> PathBuf {
         let name = self.file.file_name().and_then(|name| name.to_str());

@@ -14,6 +14,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a damage has come to.
 pub(crate) type Judged = Result<Option<Told>, String>;
 
+/// How far a damaged store is looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Where the pre-flight refuses it, that is the verdict; what it lets pass is opened and asked.
+    Examined,
+    /// It is opened, whatever the pre-flight says, and both must say the same.
+    Opened,
+}
+
 /// A process that judges.
 pub(crate) struct Worker<'a> {
     directory: &'a Path,
@@ -31,14 +40,14 @@ impl<'a> Worker<'a> {
     }
 
     /// Judges the damage of this number; what hangs is tried once more, because machines stall.
-    pub(crate) fn judge(&mut self, number: usize) -> Judged {
-        match self.once(number) {
-            Err(why) if why.starts_with("HANG") => self.once(number),
+    pub(crate) fn judge(&mut self, number: usize, depth: Depth) -> Judged {
+        match self.once(number, depth) {
+            Err(why) if why.starts_with("HANG") => self.once(number, depth),
             judged => judged,
         }
     }
 
-    fn once(&mut self, number: usize) -> Judged {
+    fn once(&mut self, number: usize, depth: Depth) -> Judged {
         let (child, stdin, stdout) = self.process.get_or_insert_with(|| {
             let process = start(self.directory, &self.name);
             // Its store has been opened once when it says so.
@@ -46,7 +55,7 @@ impl<'a> Worker<'a> {
             ready.expect("a process that judges starts");
             process
         });
-        writeln!(stdin, "{number}").expect("it listens");
+        writeln!(stdin, "{depth:?} {number}").expect("it listens");
         let told = stdout.recv_timeout(PATIENCE);
         let Ok(told) = told else {
             let dead = child.try_wait().ok().flatten();
@@ -106,8 +115,13 @@ pub(crate) fn child(directory: &Path, name: &str) {
     let world = World::at(directory, name);
     println!("ready");
     for line in std::io::stdin().lines().map_while(Result::ok) {
-        let damage = &damages[line.parse::<usize>().expect("a number")];
-        match world.outcome(damage) {
+        let (depth, number) = line.split_once(' ').expect("two words");
+        let damage = &damages[number.parse::<usize>().expect("a number")];
+        let outcome = match depth == "Examined" {
+            true => world.examined(damage),
+            false => world.outcome(damage),
+        };
+        match outcome {
             Ok(Some((outcome, words))) => {
                 println!("{outcome}\t{}", words.replace(['\n', '\t'], " "));
             }

@@ -8,10 +8,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const LOG_BYTES: u64 = 60 << 20;
-const SYNCS: usize = 2_000;
+/// How many writes a stretch of them has, and how many of those only lead into it.
+const SYNCS: usize = 220;
+const SKIPPED: usize = 20;
+const PAIRS: usize = 41;
 
 /// Prints how long an open after a kill takes, how much of it is the pre-flight, and how long a synced
-/// write takes beside a bare append and fsync of as many bytes on the same file system.
+/// write takes with the watermark and without.
 pub(crate) fn run() -> ExitCode {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("store");
@@ -36,36 +39,46 @@ pub(crate) fn run() -> ExitCode {
         bytes as f64 / (1 << 20) as f64,
         100.0 * read.as_secs_f64() / opened.as_secs_f64()
     );
-    let mut times: Vec<Duration> = (0..SYNCS)
-        .map(|n| timed(|| batch(&store, n as u64, 1, WriteOptions::synced())).0)
-        .collect();
-    times.sort();
-    let (synced, slot) = (times[SYNCS / 2], slot_write(directory.path()));
+    let mut rows = 0;
+    let mut pairs: Vec<_> = (0..PAIRS).map(|n| pair(&store, n, &mut rows)).collect();
+    let ratio = |(with, without): &(Duration, Duration)| with.as_secs_f64() / without.as_secs_f64();
+    pairs.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+    let (with, without) = pairs[PAIRS / 2];
+    let told = |pair| format!("{:+.1} %", 100.0 * (ratio(pair) - 1.0));
     println!(
-        "synced write of one row: p50 {synced:.1?}; of it the watermark {slot:.1?}, so {:.3} times what \
-         it would take without",
-        synced.as_secs_f64() / (synced.as_secs_f64() - slot.as_secs_f64())
+        "synced write of one row: p50 {with:.1?} with the watermark, {without:.1?} without: {}, the median of \
+         {PAIRS} pairs (the middle half lies between {} and {})",
+        told(&pairs[PAIRS / 2]),
+        told(&pairs[PAIRS / 4]),
+        told(&pairs[PAIRS * 3 / 4])
     );
     ExitCode::SUCCESS
 }
 
-/// What the watermark adds to a sync: two calls to the file system, and a look at the log's length.
-fn slot_write(directory: &Path) -> Duration {
-    use std::io::{Seek, SeekFrom, Write};
-    let path = directory.join("slots");
-    let mut file = std::fs::File::create(&path).expect("a file");
-    let mut times: Vec<Duration> = (0..SYNCS as u64)
-        .map(|n| {
-            timed(|| {
-                std::fs::metadata(&path).expect("it is there");
-                file.seek(SeekFrom::Start(n % 2 * 4096)).expect("a place");
-                file.write_all(&[0; 76]).expect("a slot");
-            })
-            .0
-        })
-        .collect();
-    times.sort();
-    times[SYNCS / 2]
+/// The median of a synced write with the watermark and without, one stretch of writes after the other.
+/// In stretches, because a watermark is written behind the fsync of its write: what it costs the file
+/// system is paid by the next.
+fn pair(store: &Store, n: usize, rows: &mut u64) -> (Duration, Duration) {
+    let mut stretch = |left_out: bool| {
+        asof::failpoint::leave_out_watermark(left_out);
+        let synced = |_| {
+            // Every row is a new one: a duplicate is not written.
+            *rows += 1;
+            timed(|| batch(store, *rows, 1, WriteOptions::synced())).0
+        };
+        let mut times: Vec<Duration> = (0..SYNCS).map(synced).skip(SKIPPED).collect();
+        asof::failpoint::leave_out_watermark(false);
+        times.sort();
+        times[times.len() / 2]
+    };
+    // Who goes first changes from pair to pair.
+    match n.is_multiple_of(2) {
+        true => (stretch(false), stretch(true)),
+        false => {
+            let without = stretch(true);
+            (stretch(false), without)
+        }
+    }
 }
 
 fn define(path: &Path) -> Result<()> {

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct World {
     directory: PathBuf,
     copy: PathBuf,
+    /// A second copy, which is never opened, so that one file of it at a time is damaged and mended.
+    closed: PathBuf,
     answers: Vec<(String, Answer)>,
 }
 
@@ -81,8 +83,11 @@ impl World {
         let mut world = World {
             directory: directory.to_path_buf(),
             copy: directory.join(format!("copy-{worker}")),
+            closed: directory.join(format!("closed-{worker}")),
             answers: Vec::new(),
         };
+        let _ = std::fs::remove_dir_all(&world.closed);
+        copy(&directory.join("killed"), &world.closed);
         world.renew();
         let store = options().open(&world.copy).expect("a whole store opens");
         world.answers = small_store::answers(&store);
@@ -95,6 +100,23 @@ impl World {
     fn renew(&self) {
         let _ = std::fs::remove_dir_all(&self.copy);
         copy(&self.directory.join("killed"), &self.copy);
+    }
+
+    /// Lets the pre-flight judge, which every open begins with. Only what it does not refuse is opened
+    /// and asked everything.
+    pub(crate) fn examined(&self, damage: &Damage) -> std::result::Result<Option<Told>, String> {
+        let other = |name: &str| self.directory.join(name);
+        let changed = damage.inflict(&self.closed, &other("older"), &other("foreign"));
+        let found = changed.then(|| Store::examine(&self.closed));
+        damage.mend(&self.closed, &other("killed"));
+        match found {
+            None => Ok(None),
+            Some(Err(error)) => Ok(Some((Outcome::PreFlight, refusal(&error)?))),
+            Some(Ok(found)) => match found.damage() {
+                Some(damage) => Ok(Some((Outcome::PreFlight, damage.to_string()))),
+                None => self.outcome(damage),
+            },
+        }
     }
 
     /// Opens a damaged copy and asks everything; none where the damage changes no byte. An error is a

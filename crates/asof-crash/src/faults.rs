@@ -6,7 +6,7 @@
 use crate::arguments::Arguments;
 use crate::lanes;
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::shim::Shim;
 use crate::tally::Tally;
@@ -15,7 +15,8 @@ use crate::workload::Workload;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 const KINDS: [&str; 3] = ["eio", "enospc", "short"];
 const MODES: [&str; 2] = ["once", "sticky"];
@@ -33,7 +34,7 @@ struct Fault {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
-    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let scratch = lanes::scratch()?;
     let shim = Shim::build(scratch.path())?;
     let mut faults = all(&shim, scratch.path(), arguments)?;
     let possible = faults.len();
@@ -52,7 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let count = possible.saturating_sub(from).min(wanted);
     let tally = Tally::new(format!("faults: {count} of {possible}, from {from}"));
     let numbers = AtomicUsize::new(0);
-    lanes::run(chosen, tally, |lane| {
+    let lanes = arguments.number("lanes", lanes::WAITING)?;
+    lanes::run(lanes, chosen, tally, |lane| {
         let at = scratch
             .path()
             .join(format!("lane-{}", numbers.fetch_add(1, Ordering::Relaxed)));
@@ -170,19 +172,23 @@ fn run_of(
         known,
         survives: Survives::Acknowledged,
         replay: index.is_multiple_of(16),
-        may_report: false,
+        trust: Trust::Honest,
     })?;
     Ok(format!("{kind} {mode}: {how}: {class}"))
 }
 
+/// Waits for its end, which is where the pipe ends that it never writes to.
 fn wait(command: &mut Command) -> Result<ExitStatus, String> {
-    let mut child = command.spawn().map_err(|e| e.to_string())?;
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        if let Some(ended) = child.try_wait().map_err(|e| e.to_string())? {
-            return Ok(ended);
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    let spawned = command.stdout(Stdio::piped()).spawn();
+    let mut child = spawned.map_err(|e| e.to_string())?;
+    let mut pipe = child.stdout.take().expect("stdout is a pipe");
+    let (says, hears) = channel();
+    std::thread::spawn(move || {
+        let _all = std::io::copy(&mut pipe, &mut std::io::sink());
+        let _waited_for = says.send(());
+    });
+    if hears.recv_timeout(PATIENCE).is_ok() {
+        return child.wait().map_err(|e| e.to_string());
     }
     let _gone = child.kill();
     let _reaped = child.wait();

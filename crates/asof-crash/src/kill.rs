@@ -6,7 +6,7 @@
 use crate::arguments::Arguments;
 use crate::lanes;
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::tally::Tally;
 use crate::worker::{Machine, Question, Worker};
@@ -20,7 +20,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let cycles = arguments.number("cycles", 1_000)?;
     let seed = arguments.number("seed", 1)?;
     let tally = Tally::new(format!("kill -9: {cycles} cycles from seed {seed}"));
-    lanes::run(seed..seed + cycles, tally, |lane| {
+    let lanes = arguments.number("lanes", lanes::BUSY)?;
+    lanes::run(lanes, seed..seed + cycles, tally, |lane| {
         let mut worker = Worker::start(Machine::Same)?;
         while let Some(cycle) = lane.next() {
             let outcome = cycle_of(&mut worker, cycle);
@@ -59,7 +60,7 @@ fn cycle_of(worker: &mut Worker, seed: u64) -> Result<String, String> {
         known,
         survives: Survives::Acknowledged,
         replay: true,
-        may_report: false,
+        trust: Trust::Honest,
     })
 }
 

@@ -1,10 +1,13 @@
 //! Several judgements at a time: lanes that take the next job when they are done with one.
 
 use crate::tally::Tally;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
-/// How many there are: the machines that run this have at least two cores.
-const LANES: usize = 2;
+/// How many there are where a lane computes: the machines that run this have at least two cores.
+pub(crate) const BUSY: u64 = 2;
+/// How many there are where a lane mostly waits: RocksDB sleeps for a second after a failed flush.
+pub(crate) const WAITING: u64 = 8;
 
 /// What the lanes share.
 pub(crate) struct Lane<'a, J> {
@@ -22,8 +25,9 @@ impl<J> Lane<'_, J> {
     }
 }
 
-/// Runs `lane` as often at the same time as there are lanes; each takes jobs until none is left.
+/// Runs `lane` in so many lanes at the same time; each takes jobs until none is left.
 pub(crate) fn run<J: Send>(
+    lanes: u64,
     mut jobs: impl Iterator<Item = J> + Send,
     tally: Tally,
     lane: impl Fn(&Lane<'_, J>) -> Result<(), String> + Sync,
@@ -31,7 +35,7 @@ pub(crate) fn run<J: Send>(
     let jobs = Mutex::new(&mut jobs as &mut (dyn Iterator<Item = J> + Send));
     let tally = Mutex::new(tally);
     std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES)
+        let lanes: Vec<_> = (0..lanes.max(1))
             .map(|_| {
                 scope.spawn(|| {
                     lane(&Lane {
@@ -50,4 +54,15 @@ pub(crate) fn run<J: Send>(
             .collect::<Result<(), String>>()
     })?;
     Ok(tally.into_inner().expect("no lane panics"))
+}
+
+/// A directory for stores that nothing but a process dies under: in memory where the machine has a
+/// place for that.
+pub(crate) fn scratch() -> Result<tempfile::TempDir, String> {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.map_err(|e| e.to_string())
 }

@@ -27,6 +27,7 @@ mod child;
 mod disk;
 mod faults;
 mod full;
+mod hurt;
 mod ioctl;
 mod kill;
 mod lanes;

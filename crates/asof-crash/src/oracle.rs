@@ -14,6 +14,28 @@ pub(crate) enum Survives {
     Durable,
 }
 
+/// What the disk has done to what was written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// What it must not.
+    Honest,
+    /// It said of one sync that it was done. A store that says that it is damaged passes too.
+    Lied,
+    /// A bit of a log is not what was written. Nothing is promised of what is left but order.
+    Hurt,
+}
+
+impl Trust {
+    pub(crate) const ALL: [Trust; 3] = [Trust::Honest, Trust::Lied, Trust::Hurt];
+
+    /// As a number, in what a worker is asked and in what is kept of a failure.
+    pub(crate) fn parse(word: &str) -> Result<Self, String> {
+        let mut all = Trust::ALL.into_iter();
+        let found = all.find(|trust| (*trust as u8).to_string() == word);
+        found.ok_or_else(|| format!("{word:?} is no trust"))
+    }
+}
+
 /// Opens a store after a crash and judges it. Says what class of outcome it is.
 pub(crate) fn judge(
     workload: Workload,
@@ -194,4 +216,15 @@ pub(crate) fn is_reported_damage(workload: Workload, path: &Path) -> bool {
     workload
         .open(path)
         .is_err_and(|error| error.kind() == ErrorKind::Corrupt)
+}
+
+/// Whether `verify` finds a table that cannot be read.
+pub(crate) fn is_damage_of_a_table(workload: Workload, path: &Path) -> bool {
+    let verified = workload
+        .open(path)
+        .and_then(|store| store.verify(&mut |_| {}));
+    verified.is_ok_and(|report| {
+        let mut findings = report.findings.iter();
+        findings.any(|finding| finding.contains(".sst") && finding.contains("is damaged"))
+    })
 }

@@ -8,7 +8,7 @@
 use crate::arguments::Arguments;
 use crate::ioctl;
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::shim::{Boot, Shim};
 use crate::tally::Tally;
@@ -70,7 +70,7 @@ fn cycle_of(disk: &LoopDisk, worker: &mut Worker, seed: u64) -> Result<String, S
             known,
             survives: Survives::Durable,
             replay: random.chance(20),
-            may_report: false,
+            trust: Trust::Honest,
         })
     };
     disk.unmount()?;

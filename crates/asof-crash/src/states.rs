@@ -6,9 +6,10 @@
 
 use crate::arguments::Arguments;
 use crate::disk::{Disk, Image, Journal, Kept, lay_out};
+use crate::hurt;
 use crate::lanes::{self, Lane};
 use crate::ledger::Known;
-use crate::oracle::Survives;
+use crate::oracle::{Survives, Trust};
 use crate::random::Random;
 use crate::shim::{Boot, Shim};
 use crate::tally::Tally;
@@ -28,14 +29,20 @@ const STATES_OF_A_LIE: u64 = 15;
 pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
     let wanted = arguments.number("states", 4_000)?;
     let seed = arguments.number("seed", 1)?;
-    let lies = arguments.text("lie").is_some();
-    let what = match lies {
-        true => "crash states of a disk that lied about one sync",
-        false => "crash states",
+    let trust = match (arguments.text("lie"), arguments.text("hurt")) {
+        (Some(_), _) => Trust::Lied,
+        (None, Some(_)) => Trust::Hurt,
+        (None, None) => Trust::Honest,
+    };
+    let what = match trust {
+        Trust::Honest => "crash states",
+        Trust::Lied => "crash states of a disk that lied about one sync",
+        Trust::Hurt => "crash states with a bit of a log turned",
     };
     let tally = Tally::new(format!("{what}: {wanted} from run {seed}"));
-    lanes::run(seed.., tally, |lane| {
-        let scratch = scratch()?;
+    let lanes = arguments.number("lanes", lanes::BUSY)?;
+    lanes::run(lanes, seed.., tally, |lane| {
+        let scratch = lanes::scratch()?;
         let shim = Shim::build(scratch.path())?;
         let judge = Boot::new(scratch.path().join("boot-of-judge"))?;
         let mut worker = Worker::start(Machine::Restarted(shim.clone(), judge))?;
@@ -56,14 +63,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Tally, String> {
                 scratch: scratch.path(),
                 worker: &mut worker,
                 seen: HashSet::new(),
-                lies,
+                trust,
                 lane,
             };
             // A run has one lie.
-            let states = if lies {
-                STATES_OF_A_LIE
-            } else {
-                STATES_OF_A_RUN
+            let states = match trust {
+                Trust::Lied => STATES_OF_A_LIE,
+                Trust::Honest | Trust::Hurt => STATES_OF_A_RUN,
             };
             explorer.explore(workload, left.min(states))?;
         }
@@ -77,9 +83,9 @@ pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
     let mut words = text.split_whitespace();
     let workload = Workload::named(words.next().ok_or("the question is empty")?)?;
     let known = Known::hear(&mut words)?;
-    let may_report = words.next() == Some("1");
+    let trust = Trust::parse(words.next().unwrap_or("0"))?;
     let image = read_image(&at.join("store"))?;
-    let scratch = scratch()?;
+    let scratch = lanes::scratch()?;
     let path = scratch.path().join("store");
     lay_out(&image, &path).map_err(|e| e.to_string())?;
     let mut tally = Tally::new(format!("the image in {}", at.display()));
@@ -91,7 +97,7 @@ pub(crate) fn judge_kept(arguments: &Arguments) -> Result<Tally, String> {
         known,
         survives: Survives::Durable,
         replay: true,
-        may_report,
+        trust,
     });
     tally.note(outcome, || format!("judge --image {}", at.display()));
     Ok(tally)
@@ -107,18 +113,8 @@ struct Explorer<'a, 'l> {
     scratch: &'a Path,
     worker: &'a mut Worker,
     seen: HashSet<[u8; 32]>,
-    lies: bool,
+    trust: Trust,
     lane: &'a Lane<'l, u64>,
-}
-
-/// In memory where the machine has a place for that: nothing here needs a disk.
-fn scratch() -> Result<tempfile::TempDir, String> {
-    let memory = Path::new("/dev/shm");
-    let made = match memory.is_dir() {
-        true => tempfile::tempdir_in(memory),
-        false => tempfile::tempdir(),
-    };
-    made.map_err(|e| e.to_string())
 }
 
 impl Explorer<'_, '_> {
@@ -153,10 +149,10 @@ impl Explorer<'_, '_> {
         states: u64,
         depth: u32,
     ) -> Result<(), String> {
-        let lie = self
-            .lies
-            .then(|| recorded.any_sync(&mut self.random))
-            .flatten();
+        let lie = match self.trust {
+            Trust::Lied => recorded.any_sync(&mut self.random),
+            Trust::Honest | Trust::Hurt => None,
+        };
         let end = recorded.events.len();
         let mut points: Vec<usize> = (0..states)
             .map(|_| {
@@ -186,7 +182,11 @@ impl Explorer<'_, '_> {
             }
             done = point;
             let kept = Kept::any(&mut self.random);
-            let image = disk.crash(kept, &mut self.random);
+            let mut image = disk.crash(kept, &mut self.random);
+            if self.trust == Trust::Hurt && hurt::turn_a_bit(&mut image, &mut self.random).is_none()
+            {
+                continue;
+            }
             if !self.seen.insert(fingerprint(&image, known)) {
                 continue;
             }
@@ -198,7 +198,7 @@ impl Explorer<'_, '_> {
                 known,
                 survives: Survives::Durable,
                 replay: self.random.chance(5),
-                may_report: self.lies,
+                trust: self.trust,
             });
             let outcome = match (outcome, lie.zip(before_lie)) {
                 (Err(why), Some((lie, before))) if recorded.is_only_witness(lie, point) => {
@@ -221,7 +221,7 @@ impl Explorer<'_, '_> {
                     self.lane.tally().fail(&why, &replay);
                 }
             }
-            if depth < DEPTH_MAX && self.random.chance(5) && !self.lies {
+            if depth < DEPTH_MAX && self.random.chance(5) && self.trust == Trust::Honest {
                 self.crash_again(workload, &image, known, recorded.journal, depth)?;
             }
         }
@@ -247,7 +247,7 @@ impl Explorer<'_, '_> {
             known,
             survives: Survives::Durable,
             replay: false,
-            may_report: false,
+            trust: Trust::Honest,
         });
         match judged {
             Ok(_) => Ok("lost what that sync covered, and no witness of it is left".into()),
@@ -320,7 +320,7 @@ impl Explorer<'_, '_> {
             "{} {} {}\n",
             workload.name(),
             known.told(),
-            u8::from(self.lies)
+            self.trust as u8
         );
         std::fs::write(at.join("question"), question).map_err(|e| e.to_string())?;
         Ok(at)

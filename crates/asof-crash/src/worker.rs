@@ -1,8 +1,9 @@
 //! A process that judges one directory after another, so that one that hangs or aborts is a verdict
 //! and not the end.
 
+use crate::hurt;
 use crate::ledger::Known;
-use crate::oracle::{self, Survives};
+use crate::oracle::{self, Survives, Trust};
 use crate::shim::{Boot, Shim};
 use crate::workload::Workload;
 use std::io::{BufRead, BufReader, Write};
@@ -19,8 +20,7 @@ pub(crate) struct Question<'a> {
     pub known: Known,
     pub survives: Survives,
     pub replay: bool,
-    /// A store that says it is damaged passes too.
-    pub may_report: bool,
+    pub trust: Trust,
 }
 
 /// How long one judgement may take. A hang is a failure; a machine that has much else to do is none.
@@ -88,7 +88,7 @@ impl Worker {
             question.known.told(),
             u8::from(question.survives == Survives::Durable),
             u8::from(question.replay),
-            u8::from(question.may_report),
+            question.trust as u8,
             question.path.display(),
         );
         if let Machine::Restarted(_, boot) = &self.machine {
@@ -146,10 +146,22 @@ fn answer(line: &str) -> Result<String, String> {
         "0" => Survives::Acknowledged,
         _ => Survives::Durable,
     };
-    let (replay, may_report) = (word()? == "1", word()? == "1");
+    let replay = word()? == "1";
+    let trust = Trust::parse(word()?)?;
     let path = Path::new(word()?);
-    if may_report && oracle::is_reported_damage(workload, path) {
-        return Ok("reported as damaged".into());
+    if trust != Trust::Honest && oracle::is_reported_damage(workload, path) {
+        return hurt::judge_accepted(workload, path, known, survives, replay, trust);
     }
-    oracle::judge(workload, path, known, survives, replay)
+    let known = match trust {
+        Trust::Hurt => hurt::known_of_the_rest(known),
+        _ => known,
+    };
+    let judged = oracle::judge(workload, path, known, survives, replay);
+    match judged {
+        // A table is read when it is asked for, and says then what has become of it.
+        Err(_) if trust == Trust::Lied && oracle::is_damage_of_a_table(workload, path) => {
+            Ok("a table that was never written is told by reads and by verify".into())
+        }
+        judged => judged,
+    }
 }

@@ -5,8 +5,8 @@
 
 use crate::random::Random;
 use asof::{
-    Durability, EraseOptions, ErrorKind, Question, Read, Result, Retention, SetDigest, Span, Store,
-    StoreOptions, Timestamp, Type, Verdict, ViewDefinition, WriteBatch, WriteOptions,
+    Durability, EraseOptions, ErrorKind, Loss, Question, Read, Result, Retention, SetDigest, Span,
+    Store, StoreOptions, Timestamp, Type, Verdict, ViewDefinition, WriteBatch, WriteOptions,
 };
 use std::path::Path;
 use std::sync::OnceLock;
@@ -96,9 +96,15 @@ impl Workload {
     }
 
     pub(crate) fn open(self, path: &Path) -> Result<Store> {
+        self.open_without(path, Loss::Nothing)
+    }
+
+    /// Opens it without what cannot be read of its logs, if that is no more than this.
+    pub(crate) fn open_without(self, path: &Path, loss: Loss) -> Result<Store> {
         let options = StoreOptions::new().create_if_missing(true);
         // A small reserve: what is recorded here is copied thousands of times.
         let options = options.block_cache_bytes(4 << 20).reserve_bytes(16 << 10);
+        let options = options.accept_loss(loss);
         match self {
             Workload::Churning => options.memtable_bytes(64 << 10).open(path),
             _ => options.memtable_bytes(1 << 20).open(path),

@@ -243,3 +243,66 @@ fn a_hole_in_edits_that_nobody_synced_is_cut_off_after_a_power_cut() {
     hurt[..11].fill(0);
     assert_eq!(health(with(&hurt)), DAMAGED);
 }
+
+#[test]
+fn a_last_edit_of_which_a_sector_is_missing_is_cut_off_after_a_power_cut() {
+    // Who is hurt: whoever lost power while an edit was written, and whose database will not open:
+    // RocksDB takes the checksum of such an edit for damage, and the verdict was only "torn".
+    let whole = manifest();
+    let mut bytes = framed(&[&[2, 4, 4, 10], &[4; 3_000]]);
+    bytes[512..1_024].fill(0);
+    let judged = judge(&Evidence {
+        manifest: (3, scan_manifest(&bytes)),
+        same_boot: false,
+        ..evidence(&[], 10, (3, 900))
+    });
+    assert_eq!(judged.findings[0].health, Health::Torn);
+    assert_eq!(judged.manifest, Some((3, whole.len() as u64)));
+}
+
+#[test]
+fn a_loss_that_leaves_parts_of_batches_in_tables_is_not_to_be_accepted() {
+    // Who is hurt: whoever accepts the loss of a few rows, and goes on with latest rows built on
+    // versions that are gone, behind a position that says that all is there.
+    let rows = log(&[(11, 10), (12, 10), (13, 12)]);
+    let mut hurt = rows.clone();
+    hurt[BATCH + 20] ^= 1;
+    // A table of family 0 whose newest row is of this sequence number; the others still need log 4.
+    let ahead_by = |newest: u8| {
+        let table = [2, 4, 4, 10, 103, 0, 9, 100, 1, b'a', 1, b'b', 1, newest, 1];
+        let bytes = framed(&[&table]);
+        let mut evidence = evidence(&[(4, hurt.clone())], 13, (4, rows.len() as u64));
+        evidence.watermark.manifest.bytes = bytes.len() as u64;
+        evidence.manifest.1 = scan_manifest(&bytes);
+        assert_eq!(evidence.manifest.1.tables, u64::from(newest));
+        judge(&evidence)
+    };
+    assert_eq!(ahead_by(11).sequence, 11);
+    assert!(
+        !ahead_by(11).torn_apart,
+        "all of batch 11 is in table or log"
+    );
+    assert!(ahead_by(12).torn_apart);
+    // Where the first row of the log is gone: a family with a table that needs only later logs.
+    let first_gone = |needs: u8| {
+        let mut hurt = rows.clone();
+        hurt[20] ^= 1;
+        let table = [103, 0, 9, 100, 1, b'a', 1, b'b', 1, 10, 1];
+        let other = [&[200, 1, 1, 2, needs], &table[..]].concat();
+        let bytes = framed(&[&[2, 4, 4, 10], &[201, 1, 1, b'x', 200, 1, 1], &other]);
+        let mut evidence = evidence(&[(4, hurt)], 13, (4, rows.len() as u64));
+        evidence.watermark.manifest.bytes = bytes.len() as u64;
+        evidence.manifest.1 = scan_manifest(&bytes);
+        judge(&evidence)
+    };
+    assert!(!first_gone(4).torn_apart);
+    assert!(first_gone(6).torn_apart);
+    // And a store whose first row is gone does not know any more which one it is.
+    let mut hurt = log(&[(1, 0)]);
+    hurt[20] ^= 1;
+    let mut nothing = evidence(&[(4, hurt)], 1, (4, BATCH as u64));
+    nothing.manifest.1 = scan_manifest(&framed(&[&[2, 4]]));
+    nothing.watermark.manifest.bytes = 0;
+    let judged = judge(&nothing);
+    assert!(judged.stop.is_some() && judged.torn_apart);
+}

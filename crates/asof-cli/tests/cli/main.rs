@@ -6,6 +6,7 @@ mod doctor;
 mod dump;
 mod erase;
 mod failures;
+mod forbidden;
 mod freshness;
 mod frozen;
 mod get;
