@@ -90,7 +90,12 @@ fn write_and_ask(
     batch: WriteBatch,
     ledger: &mut Ledger,
 ) -> asof::Result<()> {
-    let asked = || (workload.position(store), workload.floor(store).ok().flatten());
+    let asked = || {
+        (
+            workload.position(store),
+            workload.floor(store).ok().flatten(),
+        )
+    };
     let mut told = asked();
     let ticket = store.submit(batch, workload.options(n))?;
     loop {
