@@ -62,7 +62,7 @@ suite() {
         engine) cargo test --locked -p asof --lib -- "$@" ;;
         cli) cargo test --locked -p asof-cli --tests -- "$@" ;;
         crash | concurrency | corruption) cargo test --locked -p asof --test "$name" ;;
-        states) cargo run --locked -p asof-crash -- states --workload erasing --states 200 ;;
+        states) cargo run --locked -p asof-crash -- states --states 600 --seed 1 ;;
         *) echo "no suite is called $name" && return 2 ;;
     esac
 }
