@@ -22,7 +22,7 @@ pub struct Memory {
 /// Everything fits.
 pub const AMPLE: Memory = Memory {
     rows: 1 << 30,
-    blocks: 4 << 30,
+    blocks: 6 << 30,
     budget: None,
 };
 pub const NO_ROWS: Memory = Memory { rows: 0, ..AMPLE };

@@ -121,21 +121,28 @@ pub fn targets(all: &[Value]) -> String {
     let mut text = String::from(
         "| path | target | reached (least to most of the runs) | |\n|---|---|---:|---|\n",
     );
-    for target in all.iter().flat_map(|found| list(&found["targets"])) {
-        let figure = |name: &str| target[name].as_f64().map_or_else(String::new, number);
-        let met = if target["met"] == true {
-            "met"
+    for found in all {
+        // A smoke run says that a target can be judged, and nothing about it.
+        let smoke = if found["quick"] == true {
+            "smoke run: "
         } else {
-            "**missed**"
+            ""
         };
-        text += &format!(
-            "| {} | {} | {} ({} to {}) | {met} |\n",
-            word(&target["path"]),
-            word(&target["target"]),
-            figure("reached"),
-            figure("least"),
-            figure("most"),
-        );
+        for target in list(&found["targets"]) {
+            let figure = |name: &str| target[name].as_f64().map_or_else(String::new, number);
+            let met = match target["met"] == true {
+                true => "met",
+                false => "**missed**",
+            };
+            text += &format!(
+                "| {} | {} | {} ({} to {}) | {smoke}{met} |\n",
+                word(&target["path"]),
+                word(&target["target"]),
+                figure("reached"),
+                figure("least"),
+                figure("most"),
+            );
+        }
     }
     text
 }

@@ -26,7 +26,9 @@ pub(super) fn build(plan: &Plan) -> Outcome<Growing> {
         let users = ours::users(store)?;
         ours::ingest(store, &users, plan.grown, 0..1, plan.batch)
     })?;
+    // Blocks are read once, to fill the row cache.
     let memory = Memory {
+        blocks: 256 << 20,
         rows: plan.grown * CACHED_ROW_BYTES * 3 / 2,
         ..AMPLE
     };

@@ -121,6 +121,9 @@ impl World {
             read(&prefix);
         }
         drop(read);
+        if plan.wants("past") {
+            past::warm(plan, &world)?;
+        }
         eprintln!("all sides are filled");
         Ok(world)
     }

@@ -39,7 +39,6 @@ pub(super) fn measure(
 ) -> Outcome {
     let store = &world.bare;
     let raw_deep = world.raw.prefixes(USERS + 1)?;
-    warm(plan, world)?;
     let mut random = Random(seed);
     let mut draw = |n: u64| -> Vec<u64> { (0..plan.reads).map(|_| random.below(n)).collect() };
     let versions = draw(plan.versions);
@@ -78,7 +77,7 @@ pub(super) fn measure(
 }
 
 /// Both sides have every block that will be read.
-fn warm(plan: &Plan, world: &World) -> Outcome {
+pub(super) fn warm(plan: &Plan, world: &World) -> Outcome {
     let store = &world.bare;
     ours::warm_past(store, &store.view("user")?, plan.entities, plan.versions)?;
     ours::warm_past(
