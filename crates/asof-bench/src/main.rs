@@ -1,84 +1,110 @@
-//! First figures: `asof` beside raw RocksDB over the same bytes, in one run.
+//! `asof` beside raw RocksDB and its other peers: what criterion cannot measure.
 //!
-//! One process, one thread, uniform keys. The store is ingested by `asof`; then the very files are
-//! opened by RocksDB alone, with options of the same kind, and read by key and by seek. The ingest is
-//! repeated as blind `WriteBatch`es of the same two puts a row, the bytes taken from the store.
+//! Each command is one comparison, all sides in one process over the same rows, runs interleaved so that
+//! what the machine does meanwhile befalls all alike. It prints tables, says of each target whether it
+//! was met, and writes both as JSON; `render` puts them into `BENCHMARKS.md`.
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "a benchmark reads the clock and its arguments"
+    reason = "a benchmark reads the clock and its arguments, and starts threads"
 )]
 
+mod ingest;
+mod latency;
+mod machine;
+mod memory;
+mod open_loop;
 mod ours;
+mod peers;
+mod plan;
+mod random;
 mod raw;
+mod reads;
+mod redis;
+mod render;
 mod report;
+mod rows;
+mod synced;
 
+use plan::Plan;
 use report::Report;
 
-/// What is measured on.
-#[derive(Clone, Copy)]
-pub struct Plan {
-    pub entities: u64,
-    pub versions: u64,
-    pub reads: usize,
-    pub batch: usize,
-}
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let plan = plan()?;
-    println!(
-        "{} entities, {} versions of 12 f64 each, {} reads a path, batches of {}",
-        plan.entities, plan.versions, plan.reads, plan.batch
-    );
-    let dir = std::env::temp_dir().join(format!("asof-bench-{}", std::process::id()));
-    let mut report = Report::default();
-    let measured = ours::ingest(plan, &dir.join("store"), &mut report)
-        .and_then(|()| ours::read(plan, &dir.join("store"), &mut report))
-        .map_err(Into::into)
-        .and_then(|()| raw::read(plan, &dir.join("store/db"), &mut report))
-        .and_then(|()| raw::ingest(plan, &dir.join("store/db"), &dir.join("raw"), &mut report));
-    std::fs::remove_dir_all(&dir)?;
+const HELP: &str = "\
+asof-bench COMMAND [--quick] [--json FILE] [--runs N] [--dir DIR] [--NAME NUMBER]
+
+  reads      latest, in the past, in batches, feature sets, two threads, growth, zipf
+             (--only latest,past,batch,set,threads,growth,zipf)
+  ingest     buffered, one caller, beside raw RocksDB
+  synced     1 to 16 callers that share an fsync
+  open-loop  reads at a fixed rate beside ingestion and compaction flat out
+  memory     resident memory under a budget and a mixed load
+  redis      one key and 100 keys, beside Redis over loopback
+  all        each of these, in a process of its own; --json names a directory
+  render     puts the JSON files of --json DIR into the tables of --into FILE
+
+Numbers: --entities, --versions, --deep-entities, --deep-versions, --grown, --reads, --batch,
+--seconds, --rate, --budget-mib, --rows. --quick shrinks all of them to a few seconds.
+";
+
+fn main() -> Outcome {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    if command.is_empty() || command.contains("help") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let plan = Plan::read(&command, &arguments)?;
+    match command.as_str() {
+        "all" => return each_alone(&plan, &arguments),
+        "render" => return render::run(&plan),
+        _ => {}
+    }
+    let mut report = Report::new(&command, &arguments, &plan);
+    std::fs::create_dir_all(&plan.dir)?;
+    let measured = match command.as_str() {
+        "reads" => reads::run(&plan, &mut report),
+        "ingest" => ingest::run(&plan, &mut report),
+        "synced" => synced::run(&plan, &mut report),
+        "open-loop" => open_loop::run(&plan, &mut report),
+        "memory" => memory::run(&plan, &mut report),
+        "redis" => redis::run(&plan, &mut report),
+        _ => Err(format!("{command} is no command\n\n{HELP}").into()),
+    };
+    std::fs::remove_dir_all(&plan.dir)?;
     measured?;
     report.print();
-    Ok(())
+    match &plan.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
 }
 
-fn plan() -> Result<Plan, String> {
-    let mut plan = Plan {
-        entities: 1_000_000,
-        versions: 8,
-        reads: 1_000_000,
-        batch: 1_000,
-    };
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse::<u64>().ok());
-        let value = value
-            .filter(|v| *v > 0)
-            .ok_or(format!("{name} takes a positive number"))?;
-        match name.as_str() {
-            "--entities" => plan.entities = value,
-            "--versions" => plan.versions = value,
-            "--reads" => plan.reads = value as usize,
-            "--batch" => plan.batch = value as usize,
-            _ => {
-                return Err(format!(
-                    "{name} is none of --entities, --versions, --reads, --batch"
-                ));
+/// A process for each: what one has cached or leaked is none of the next one's.
+fn each_alone(plan: &Plan, arguments: &[String]) -> Outcome {
+    let program = std::env::current_exe()?;
+    for command in ["reads", "ingest", "synced", "open-loop", "memory", "redis"] {
+        println!("\n===== {command} =====");
+        let mut process = std::process::Command::new(&program);
+        process.arg(command);
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "--json" => drop(rest.next()),
+                other => drop(process.arg(other)),
             }
         }
+        if let Some(dir) = &plan.json {
+            std::fs::create_dir_all(dir)?;
+            process
+                .arg("--json")
+                .arg(dir.join(format!("{command}.json")));
+        }
+        if !process.status()?.success() {
+            return Err(format!("{command} failed").into());
+        }
     }
-    Ok(plan)
-}
-
-/// The same sequence every run (xorshift64*).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
-    }
+    Ok(())
 }

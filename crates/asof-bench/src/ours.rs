@@ -1,134 +1,221 @@
-//! Our side, through the public API.
+//! Our side, through the public API: entity compared, ttl applied, status read.
 
-use crate::report::Report;
-use crate::{Plan, Random};
+use crate::Outcome;
+use crate::rows::{self, FEATURES, Key, READ, id, time, value};
 use asof::{
-    Entity, Question, Read, Result, Row, Store, StoreOptions, Timestamp, Type, TypedFeature, View,
+    Entity, Question, Read, Row, Store, StoreOptions, Timestamp, TypedFeature, View,
     ViewDefinition, WriteBatch, WriteOptions,
 };
+use std::ops::Range;
 use std::path::Path;
-use std::time::Instant;
 
-const FEATURES: u32 = 12;
-const HOUR: i64 = 3_600_000_000;
-
-fn open(path: &Path) -> Result<Store> {
-    StoreOptions::new()
-        .create_if_missing(true)
-        .block_cache_bytes(4 << 30)
-        .open(path)
+/// What a store may keep in memory.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// Of latest rows; zero for none.
+    pub rows: u64,
+    pub blocks: usize,
+    /// One bound for all of it, in the place of the other two.
+    pub budget: Option<u64>,
 }
 
-fn definition() -> Result<ViewDefinition> {
-    let mut view = ViewDefinition::builder("user").key("id", Type::I64);
-    for n in 0..FEATURES {
-        view = view.feature(format!("f{n}"), Type::F64);
+/// Everything fits.
+pub const AMPLE: Memory = Memory {
+    rows: 1 << 30,
+    blocks: 6 << 30,
+    budget: None,
+};
+pub const NO_ROWS: Memory = Memory { rows: 0, ..AMPLE };
+
+/// What a row takes of the row cache, nearly: its value, and what leads to it.
+pub const CACHED_ROW_BYTES: u64 = 256;
+
+/// A store without `StoreOptions::memory_budget` is given what such a budget would be split into. The
+/// method of the options, where they have one, goes before this one.
+trait Budget: Sized {
+    fn memory_budget(self, bytes: u64) -> Self;
+}
+
+impl Budget for StoreOptions {
+    fn memory_budget(self, bytes: u64) -> Self {
+        self.row_cache_bytes(bytes / 4)
+            .block_cache_bytes(bytes as usize / 4)
+            .memtable_bytes(bytes as usize / 32)
     }
-    view.ttl(asof::Span::days(3_650)).build()
 }
 
-/// The event time of a version. Eight hours apart, all in the past.
-pub fn time(version: u64) -> Timestamp {
-    Timestamp::from_micros(1_700_000_000_000_000 + version as i64 * 8 * HOUR)
+pub fn open(path: &Path, memory: Memory) -> Outcome<Store> {
+    let options = StoreOptions::new().create_if_missing(true);
+    let options = match memory.budget {
+        Some(bytes) => options.memory_budget(bytes),
+        None => options
+            .row_cache_bytes(memory.rows)
+            .block_cache_bytes(memory.blocks),
+    };
+    Ok(options.open(path)?)
 }
 
-fn features(view: &View) -> Result<Vec<TypedFeature<f64>>> {
-    (0..FEATURES)
-        .map(|n| view.feature(&format!("f{n}")))
-        .collect()
+/// Makes a view of so many `f64`, by the id of an entity.
+pub fn view(store: &Store, name: &str, features: u32) -> Outcome<View> {
+    let mut view = ViewDefinition::builder(name).key("id", asof::Type::I64);
+    for n in 0..features {
+        view = view.feature(format!("f{n}"), asof::Type::F64);
+    }
+    store.apply(view.ttl(asof::Span::days(3_650)).build()?)?;
+    Ok(store.view(name)?)
 }
 
-/// In order of time, each version for all entities: buffered, one caller.
-pub fn ingest(plan: Plan, path: &Path, report: &mut Report) -> Result<()> {
-    let store = open(path)?;
-    store.apply(definition()?)?;
-    let view = store.view("user")?;
-    let features = features(&view)?;
-    let start = Instant::now();
-    for version in 0..plan.versions {
-        let mut id = 0;
-        while id < plan.entities {
+/// What fills batches with whole rows.
+pub struct Writer {
+    view: View,
+    features: Vec<TypedFeature<f64>>,
+    entity: Entity,
+}
+
+impl Writer {
+    pub fn new(view: &View) -> Outcome<Writer> {
+        let all = view.contract().features().iter();
+        Ok(Writer {
+            view: view.clone(),
+            features: all
+                .map(|f| view.feature(f.name()))
+                .collect::<asof::Result<_>>()?,
+            entity: view.entity([0i64])?,
+        })
+    }
+
+    /// Adds the row that the n-th entity has in a version, true from `et` on.
+    pub fn put(&mut self, into: &mut WriteBatch, n: u64, version: u64, et: Timestamp) -> Outcome {
+        self.view.entity_into([id(n)], &mut self.entity)?;
+        let mut row = into.put(&self.view, &self.entity, et);
+        for (at, feature) in self.features.iter().enumerate() {
+            row = row.set(feature, value(n, version, at));
+        }
+        Ok(row.finish()?)
+    }
+}
+
+/// In order of time, each version for all entities; buffered, one caller.
+pub fn ingest(
+    store: &Store,
+    view: &View,
+    entities: u64,
+    versions: Range<u64>,
+    size: usize,
+) -> Outcome {
+    let mut writer = Writer::new(view)?;
+    for version in versions {
+        for from in (0..entities).step_by(size) {
             let mut batch = WriteBatch::new();
-            let end = (id + plan.batch as u64).min(plan.entities);
-            for id in id..end {
-                let entity = view.entity([id as i64])?;
-                let mut row = batch.put(&view, &entity, time(version));
-                for (n, feature) in features.iter().enumerate() {
-                    row = row.set(feature, (id * 31 + version * 7 + n as u64) as f64 * 0.37);
-                }
-                row.finish()?;
+            for n in from..(from + size as u64).min(entities) {
+                writer.put(&mut batch, n, version, time(version))?;
             }
-            let receipt = store.write(batch, WriteOptions::buffered())?;
-            assert_eq!(receipt.applied, end - id, "every row is new");
-            id = end;
+            store.write(batch, WriteOptions::buffered())?;
         }
     }
-    store.sync()?;
-    let took = start.elapsed();
-    store.compact()?;
-    report.rate(
-        "asof ingest, buffered",
-        plan.entities * plan.versions,
-        took,
-        start.elapsed(),
-    );
-    store.close()
+    Ok(())
 }
 
-pub fn read(plan: Plan, path: &Path, report: &mut Report) -> Result<()> {
-    let store = open(path)?;
-    let view = store.view("user")?;
-    let feature = features(&view)?[7];
-    let mut random = Random(42);
-    let ids: Vec<i64> = (0..plan.reads)
-        .map(|_| random.below(plan.entities) as i64)
-        .collect();
-    let entities: Vec<Entity> = ids
-        .iter()
-        .map(|id| view.entity([*id]))
-        .collect::<Result<_>>()?;
-    let versions: Vec<u64> = ids.iter().map(|_| random.below(plan.versions)).collect();
-    let mut row = Row::new();
-    warm(&store, &view)?;
-    report.reads("asof latest", plan.reads, |at| {
-        store
-            .get_into(&view, &entities[at], Question::latest(), &mut row)
-            .expect("reads");
-        row.get(&feature).expect("is well").expect("is present")
-    });
-    report.reads("asof latest, from key columns", plan.reads, |at| {
-        let entity = view.entity([ids[at]]).expect("is a key");
-        store
-            .get_into(&view, &entity, Question::latest(), &mut row)
-            .expect("reads");
-        row.get(&feature).expect("is well").expect("is present")
-    });
-    let then = |at: usize| Question::as_of(time(versions[at]));
-    report.reads("asof as_of", plan.reads, |at| {
-        store
-            .get_into(&view, &entities[at], then(at), &mut row)
-            .expect("reads");
-        row.get(&feature).expect("is well").expect("is present")
-    });
-    let snapshot = store.snapshot();
-    report.reads("asof as_of, snapshot", plan.reads, |at| {
-        snapshot
-            .get_into(&view, &entities[at], then(at), &mut row)
-            .expect("reads");
-        row.get(&feature).expect("is well").expect("is present")
-    });
-    drop(snapshot);
-    store.close()
+/// One reader: a row that is filled again and again, an entity that is made again and again.
+pub struct Reader<'s> {
+    store: &'s Store,
+    view: View,
+    feature: TypedFeature<f64>,
+    entity: Entity,
+    row: Row,
 }
 
-/// Brings every block into the cache.
-fn warm(store: &Store, view: &View) -> Result<()> {
-    for entity in (0..i64::MAX).map_while(|id| {
-        let entity = view.entity([id]).ok()?;
-        let known = store.get(view, &entity, Question::latest()).ok()?;
-        (known.verdict() == asof::Verdict::Found).then_some(entity)
-    }) {
-        store.get(view, &entity, Question::as_of(time(0)))?;
+impl<'s> Reader<'s> {
+    pub fn new(store: &'s Store, view: &View) -> Outcome<Reader<'s>> {
+        Ok(Reader {
+            store,
+            view: view.clone(),
+            feature: view.feature(&format!("f{READ}"))?,
+            entity: view.entity([0i64])?,
+            row: Row::new(),
+        })
+    }
+
+    /// From key bytes: the entity is made, and hashed, within the clock.
+    pub fn by_key(&mut self, key: &Key, question: Question) -> f64 {
+        let column = i64::from_be_bytes(*key);
+        self.view
+            .entity_into([column], &mut self.entity)
+            .expect("is a key");
+        self.store
+            .get_into(&self.view, &self.entity, question, &mut self.row)
+            .expect("reads");
+        self.seen()
+    }
+
+    /// With an entity at hand.
+    pub fn by_entity(&mut self, entity: &Entity, question: Question) -> f64 {
+        self.store
+            .get_into(&self.view, entity, question, &mut self.row)
+            .expect("reads");
+        self.seen()
+    }
+
+    fn seen(&self) -> f64 {
+        let seen = self.row.see(&self.feature).expect("is well");
+        seen.value.expect("is present")
+    }
+}
+
+/// The entities that are asked for, made beforehand.
+pub fn entities(view: &View, picks: &[u64]) -> Outcome<Vec<Entity>> {
+    let made = picks.iter().map(|n| view.entity([id(*n)]));
+    Ok(made.collect::<asof::Result<_>>()?)
+}
+
+/// Reads the latest row of each once, and sees that it is of this version: what fits is in memory then.
+pub fn warm(store: &Store, view: &View, entities: u64, version: u64) -> Outcome {
+    let mut reader = Reader::new(store, view)?;
+    for n in 0..entities {
+        let found = reader.by_key(&rows::key(n), Question::latest());
+        assert_eq!(found, value(n, version, READ), "entity {n}");
     }
     Ok(())
+}
+
+/// Reads one block in the past of every few versions of each.
+pub fn warm_past(store: &Store, view: &View, entities: u64, versions: u64) -> Outcome {
+    let mut reader = Reader::new(store, view)?;
+    for n in 0..entities {
+        for version in (0..versions).step_by(10) {
+            let found = reader.by_key(&rows::key(n), Question::as_of(time(version)));
+            assert_eq!(found, value(n, version, READ), "entity {n}");
+        }
+    }
+    Ok(())
+}
+
+/// Another store of the same files: tables are never changed, so a second name for them will do.
+pub fn twin(from: &Path, to: &Path) -> Outcome {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            twin(&entry.path(), &target)?;
+        } else if target.extension().is_some_and(|kind| kind == "sst") {
+            std::fs::hard_link(entry.path(), target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+/// A store that is filled, compacted and closed.
+pub fn build(dir: &Path, fill: impl FnOnce(&Store) -> Outcome) -> Outcome {
+    let store = open(dir, AMPLE)?;
+    fill(&store)?;
+    store.compact()?;
+    Ok(store.close()?)
+}
+
+/// The view that most reads ask.
+pub fn users(store: &Store) -> Outcome<View> {
+    view(store, "user", FEATURES)
 }

@@ -1,54 +1,210 @@
-//! The other side: RocksDB alone, over the bytes that `asof` stored.
+//! RocksDB alone, over the bytes that `asof` stored and with the options that `asof` ran with.
 
-use crate::report::Report;
-use crate::{Plan, Random, ours};
+use crate::Outcome;
+use crate::rows::{FEATURES, READ, time};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DataBlockIndexType,
-    Options, ReadOptions, SliceTransform, WriteBatch, WriteOptions,
+    Cache, ColumnFamily, DB, DBRawIterator, Env, Options, ReadOptions, WaitForCompactOptions,
+    WriteBatch, WriteOptions,
 };
 use std::path::Path;
-use std::time::Instant;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 const PREFIX: usize = 20;
-/// Where feature 7 of 12 lies from the end of a row of ours: checksum, then values 11, 10, 9, 8, 7.
-const FROM_END: usize = 4 + 5 * 8;
+/// Where the feature that is read lies from the end of a row of ours: checksum, then later values.
+const FROM_END: usize = 4 + (FEATURES as usize - READ) * 8;
 
-/// The options of ours that matter to a read or a write.
-fn open(path: &Path, create: bool) -> Outcome<DB> {
-    let cache = Cache::new_hyper_clock_cache(4 << 30, 0);
-    let mut db = Options::default().get_options_from_string("prefix_seek_opt_in_only=true")?;
-    db.create_if_missing(create);
-    db.create_missing_column_families(create);
-    db.set_max_background_jobs(2);
-    db.set_max_open_files(-1);
-    db.set_max_total_wal_size(64 << 20);
-    db.set_bytes_per_sync(1 << 20);
-    let families = ["default", "history", "latest", "quarantine"].map(|name| {
-        let mut options = Options::default();
-        let mut table = BlockBasedOptions::default();
-        table.set_block_cache(&cache);
-        table.set_cache_index_and_filter_blocks(true);
-        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-        table.set_bloom_filter(10.0, false);
-        options.set_compression_type(DBCompressionType::Lz4);
-        options.set_max_write_buffer_number(4);
-        options.set_write_buffer_size(32 << 20);
-        options.set_memtable_prefix_bloom_ratio(0.02);
-        if name == "history" {
-            table.set_block_size(8 << 10);
-            table.set_whole_key_filtering(false);
-            options.set_prefix_extractor(SliceTransform::create_fixed_prefix(PREFIX));
-            options.set_bottommost_compression_type(DBCompressionType::Zstd);
-        } else {
-            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-            options.set_memtable_whole_key_filtering(true);
+/// Where the rows of an entity stand.
+pub type Prefix = [u8; PREFIX];
+
+/// A row of ours, as two puts.
+pub struct Puts {
+    pub key: Box<[u8]>,
+    pub version: Box<[u8]>,
+    pub prefix: Prefix,
+    pub latest: Box<[u8]>,
+}
+
+/// A database and the one set of read options that it is read with.
+pub struct Raw {
+    db: DB,
+    point: ReadOptions,
+}
+
+impl Raw {
+    /// Opens a database of a closed store, or a new one with the options of that.
+    pub fn open(like: &Path, path: &Path, blocks: usize) -> Outcome<Raw> {
+        let cache = Cache::new_hyper_clock_cache(blocks, 0);
+        // Options that carry callbacks would have to outlive the database; these are data.
+        let (mut options, families) = Options::load_latest(like, Env::new()?, false, cache)?;
+        if !path.exists() {
+            std::fs::create_dir_all(path)?;
+            options.create_if_missing(true);
+            options.create_missing_column_families(true);
         }
-        options.set_block_based_table_factory(&table);
-        ColumnFamilyDescriptor::new(name, options)
-    });
-    Ok(DB::open_cf_descriptors(&db, path, families)?)
+        let db = DB::open_cf_descriptors(&options, path, families)?;
+        Ok(Raw {
+            db,
+            point: ReadOptions::default(),
+        })
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("a store has this family")
+    }
+
+    /// The prefixes of one view, by its place among the views, in the order of storage.
+    pub fn prefixes(&self, view: usize) -> Outcome<Vec<Prefix>> {
+        let mut views: Vec<Vec<Prefix>> = Vec::new();
+        let mut cursor = self.db.raw_iterator_cf(self.family("latest"));
+        cursor.seek_to_first();
+        while let Some(key) = cursor.key() {
+            let prefix: Prefix = key.try_into()?;
+            let same = views.last().is_some_and(|all| all[0][..4] == prefix[..4]);
+            if !same {
+                views.push(Vec::new());
+            }
+            views.last_mut().expect("one was pushed").push(prefix);
+            cursor.next();
+        }
+        cursor.status()?;
+        if view >= views.len() {
+            return Err(format!("the store has {} views with rows", views.len()).into());
+        }
+        Ok(views.swap_remove(view))
+    }
+
+    /// What reads one `f64` of a latest row.
+    pub fn latest(&self) -> impl Fn(&Prefix) -> f64 {
+        let family = self.family("latest");
+        move |prefix| {
+            let found = self.db.get_pinned_cf_opt(family, prefix, &self.point);
+            f64_of(&found.expect("reads").expect("is there"))
+        }
+    }
+
+    /// What reads one `f64` of each of many latest rows, and adds them up.
+    pub fn batch(&self) -> impl Fn(&[Prefix]) -> f64 {
+        let family = self.family("latest");
+        move |prefixes| {
+            let found = self
+                .db
+                .batched_multi_get_cf_opt(family, prefixes, false, &self.point);
+            let of = |found: Result<Option<rocksdb::DBPinnableSlice<'_>>, _>| {
+                f64_of(&found.expect("reads").expect("is there"))
+            };
+            found.into_iter().map(of).sum()
+        }
+    }
+
+    /// What seeks the newest version at or before a time: one iterator, refreshed before each seek.
+    pub fn past(&self) -> impl FnMut(&Prefix, u64) -> f64 {
+        let mut cursor = self.prefix_cursor();
+        move |prefix, version| {
+            cursor.refresh().expect("refreshes");
+            cursor.seek(seek_key(prefix, version));
+            f64_of(cursor.value().expect("is there"))
+        }
+    }
+
+    /// The same with an iterator for each seek.
+    pub fn past_anew(&self) -> impl Fn(&Prefix, u64) -> f64 {
+        move |prefix, version| {
+            let mut cursor = self.prefix_cursor();
+            cursor.seek(seek_key(prefix, version));
+            f64_of(cursor.value().expect("is there"))
+        }
+    }
+
+    fn prefix_cursor(&self) -> DBRawIterator<'_> {
+        let mut options = ReadOptions::default();
+        options.set_prefix_same_as_start(true);
+        self.db.raw_iterator_cf_opt(self.family("history"), options)
+    }
+
+    /// Every row, version by version from the oldest, entities in no order within each. Every entity
+    /// has as many versions.
+    pub fn rows(&self, versions: usize) -> Outcome<Vec<Vec<Puts>>> {
+        let mut all: Vec<Vec<Puts>> = (0..versions).map(|_| Vec::new()).collect();
+        let mut cursor = self.db.raw_iterator_cf(self.family("history"));
+        cursor.seek_to_first();
+        let mut shown = (Prefix::default(), Vec::new());
+        let mut age = 0;
+        while let Some((key, value)) = cursor.item() {
+            let prefix: Prefix = key[..PREFIX].try_into()?;
+            if prefix != shown.0 || age == 0 {
+                let latest = self.db.get_cf(self.family("latest"), prefix)?;
+                shown = (prefix, latest.ok_or("an entity has no latest row")?);
+                age = versions;
+            }
+            age -= 1;
+            all[age].push(Puts {
+                key: key.into(),
+                version: value.into(),
+                prefix,
+                latest: shown.1.as_slice().into(),
+            });
+            cursor.next();
+        }
+        cursor.status()?;
+        // The order of keys is the order of hashes; ours came in the order of ids, which is another.
+        let order = shuffled(all[0].len());
+        let sort = |rows: Vec<Puts>| {
+            let mut rows: Vec<_> = rows.into_iter().map(Some).collect();
+            let take = |at: &usize| rows[*at].take().expect("each place stands once");
+            order.iter().map(take).collect()
+        };
+        Ok(all.into_iter().map(sort).collect())
+    }
+
+    /// Blindly.
+    pub fn write(&self, rows: &[Puts], batch: usize) -> Outcome {
+        self.write_after(rows, batch, |_| ())
+    }
+
+    /// With a look at each latest row before.
+    pub fn write_having_read(&self, rows: &[Puts], batch: usize) -> Outcome {
+        let family = self.family("latest");
+        self.write_after(rows, batch, |row| {
+            let found = self.db.get_pinned_cf_opt(family, row.prefix, &self.point);
+            std::hint::black_box(found.expect("reads").map(|value| value.len()));
+        })
+    }
+
+    fn write_after(&self, rows: &[Puts], batch: usize, before: impl Fn(&Puts)) -> Outcome {
+        let (history, latest) = (self.family("history"), self.family("latest"));
+        let options = WriteOptions::default();
+        for chunk in rows.chunks(batch) {
+            let mut batch = WriteBatch::default();
+            for row in chunk {
+                before(row);
+                batch.put_cf(history, &row.key, &row.version);
+                batch.put_cf(latest, row.prefix, &row.latest);
+            }
+            self.db.write_opt(batch, &options)?;
+        }
+        Ok(())
+    }
+
+    pub fn sync(&self) -> Outcome {
+        Ok(self.db.flush_wal(true)?)
+    }
+
+    /// Writes out what is in memory and merges all of it, as our `compact` does.
+    pub fn settle(&self) -> Outcome {
+        for family in ["history", "latest"].map(|name| self.family(name)) {
+            self.db.flush_cf(family)?;
+            self.db
+                .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(self
+            .db
+            .wait_for_compact(&WaitForCompactOptions::default())?)
+    }
+}
+
+fn shuffled(n: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    crate::random::Random(7).shuffle(&mut order);
+    order
 }
 
 fn f64_of(value: &[u8]) -> f64 {
@@ -56,132 +212,10 @@ fn f64_of(value: &[u8]) -> f64 {
     f64::from_le_bytes(value[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// Every prefix of the store.
-fn prefixes(db: &DB) -> Outcome<Vec<[u8; PREFIX]>> {
-    let mut all = Vec::new();
-    let mut cursor = db.raw_iterator_cf(db.cf_handle("latest").ok_or("no family")?);
-    cursor.seek_to_first();
-    while let Some(key) = cursor.key() {
-        all.push(key.try_into()?);
-        cursor.next();
-    }
-    cursor.status()?;
-    Ok(all)
-}
-
-/// Where a seek for a time begins.
-fn seek_key(prefix: &[u8; PREFIX], version: u64) -> [u8; PREFIX + 8] {
+fn seek_key(prefix: &Prefix, version: u64) -> [u8; PREFIX + 8] {
     let mut key = [0; PREFIX + 8];
     key[..PREFIX].copy_from_slice(prefix);
-    let ascending = (ours::time(version).micros() as u64) ^ (1 << 63);
+    let ascending = (time(version).micros() as u64) ^ (1 << 63);
     key[PREFIX..].copy_from_slice(&(!ascending).to_be_bytes());
     key
-}
-
-pub fn read(plan: Plan, path: &Path, report: &mut Report) -> Outcome<()> {
-    let db = open(path, false)?;
-    let (latest, history) = (db.cf_handle("latest"), db.cf_handle("history"));
-    let (latest, history) = (latest.ok_or("no family")?, history.ok_or("no family")?);
-    let all = prefixes(&db)?;
-    assert_eq!(all.len() as u64, plan.entities);
-    let mut random = Random(42);
-    let picks: Vec<_> = (0..plan.reads)
-        .map(|_| all[random.below(plan.entities) as usize])
-        .collect();
-    let seeks: Vec<_> = picks
-        .iter()
-        .map(|p| seek_key(p, random.below(plan.versions)))
-        .collect();
-    let point = ReadOptions::default();
-    let mut prefix_mode = ReadOptions::default();
-    prefix_mode.set_prefix_same_as_start(true);
-    let mut cursor = db.raw_iterator_cf_opt(history, prefix_mode);
-    for prefix in &all {
-        db.get_pinned_cf_opt(latest, prefix, &point)?;
-        cursor.seek(seek_key(prefix, 0));
-    }
-    report.reads("raw get_pinned_cf", plan.reads, |at| {
-        let value = db
-            .get_pinned_cf_opt(latest, picks[at], &point)
-            .expect("reads");
-        f64_of(&value.expect("is there"))
-    });
-    report.reads(
-        "raw seek, iterator reused and refreshed",
-        plan.reads,
-        |at| {
-            cursor.refresh().expect("refreshes");
-            cursor.seek(seeks[at]);
-            f64_of(cursor.value().expect("is there"))
-        },
-    );
-    report.reads("raw seek, new iterator", plan.reads, |at| {
-        let mut options = ReadOptions::default();
-        options.set_prefix_same_as_start(true);
-        let mut cursor = db.raw_iterator_cf_opt(history, options);
-        cursor.seek(seeks[at]);
-        f64_of(cursor.value().expect("is there"))
-    });
-    Ok(())
-}
-
-/// The same two puts a row, blindly: the bytes are fetched from the store outside the clock.
-pub fn ingest(plan: Plan, from: &Path, path: &Path, report: &mut Report) -> Outcome<()> {
-    let source = open(from, false)?;
-    let (latest, history) = (source.cf_handle("latest"), source.cf_handle("history"));
-    let (latest, history) = (latest.ok_or("no family")?, history.ok_or("no family")?);
-    let all = prefixes(&source)?;
-    // Entities in the order of their ids are in no order of their keys.
-    let mut order: Vec<usize> = (0..all.len()).collect();
-    let mut random = Random(7);
-    for at in (1..order.len()).rev() {
-        order.swap(at, random.below(at as u64 + 1) as usize);
-    }
-    std::fs::create_dir_all(path)?;
-    let db = open(path, true)?;
-    let (to_latest, to_history) = (db.cf_handle("latest"), db.cf_handle("history"));
-    let (to_latest, to_history) = (
-        to_latest.ok_or("no family")?,
-        to_history.ok_or("no family")?,
-    );
-    // All of it first: while the clock stood still between batches, compaction would run for free.
-    let mut cursor = source.raw_iterator_cf(history);
-    let mut rows = Vec::with_capacity(order.len() * plan.versions as usize);
-    for version in 0..plan.versions {
-        for at in &order {
-            cursor.seek(seek_key(&all[*at], version));
-            let (key, value) = cursor.item().ok_or("no such version")?;
-            let shown = source.get_cf(latest, all[*at])?.ok_or("no latest row")?;
-            rows.push((
-                Box::<[u8]>::from(key),
-                Box::<[u8]>::from(value),
-                all[*at],
-                shown,
-            ));
-        }
-    }
-    let options = WriteOptions::default();
-    let start = Instant::now();
-    for chunk in rows.chunks(plan.batch) {
-        let mut batch = WriteBatch::default();
-        for (key, value, prefix, shown) in chunk {
-            batch.put_cf(to_history, key, value);
-            batch.put_cf(to_latest, prefix, shown);
-        }
-        db.write_opt(batch, &options)?;
-    }
-    db.flush_wal(true)?;
-    let took = start.elapsed();
-    for family in [to_history, to_latest] {
-        db.flush_cf(family)?;
-        db.compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
-    }
-    let settled = start.elapsed();
-    report.rate(
-        "raw blind WriteBatch, the same puts",
-        plan.entities * plan.versions,
-        took,
-        settled,
-    );
-    Ok(())
 }
