@@ -73,10 +73,10 @@ impl<'a> LatestRow<'a> {
 
     /// Reads a latest row whose checksum has been taken off.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
+        check_format(WHAT, Reader::new(WHAT, value).u8()?)?;
         let mut reader = Reader::new(WHAT, value);
         // In one piece: a row is taken apart on every read.
         let head: &[u8; HEAD_BYTES] = reader.bytes(HEAD_BYTES)?.try_into().expect("as many");
-        check_format(WHAT, head[0])?;
         let flags = head[1];
         let u16_at = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
         let i64_at = |at: usize| i64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
