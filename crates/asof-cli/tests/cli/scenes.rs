@@ -191,16 +191,19 @@ fn newest_log(world: &World) -> PathBuf {
     logs.pop().unwrap()
 }
 
-/// Flips a bit in the first block of a table. The family of a table stands among its properties.
+/// Flips a bit in the first block of a table. Its family stands among its properties, right behind the
+/// end of the property's name; the newest table is one that is in use.
 fn flip_table_of(world: &World, family: &str) {
+    let property = format!("name{family}");
     let is_of = |path: &PathBuf| {
         let bytes = fs::read(path).unwrap();
         bytes
-            .windows(family.len())
-            .any(|window| window == family.as_bytes())
+            .windows(property.len())
+            .any(|window| window == property.as_bytes())
     };
-    let tables = tables(&world.store().join("db"));
-    let table = tables.into_iter().find(is_of).unwrap();
+    let mut tables = tables(&world.store().join("db"));
+    tables.sort();
+    let table = tables.into_iter().rfind(is_of).unwrap();
     let mut bytes = fs::read(&table).unwrap();
     bytes[20] ^= 0x40;
     fs::write(&table, bytes).unwrap();
