@@ -144,6 +144,8 @@ impl<'a, 's> Group<'a, 's> {
                 until,
                 &mut group.scratch.fold,
             )?;
+            // The stored row knew of the first that waited, and not of those behind it.
+            group.newest_et = group.newest_et.max(group.scratch.fold.newest_et());
             group.shown = Shown::Folded;
             group.changed = true;
         }

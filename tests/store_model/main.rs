@@ -106,16 +106,17 @@ fn failed(seed: u64, case: &Case, why: &str) -> ExitCode {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
     let mut least = case.clone();
+    let mut why = why.to_owned();
     let mut at = 0;
     while at < least.steps.len() {
         let mut fewer = least.clone();
         fewer.steps.remove(at);
         match try_one(&fewer) {
             Ok(_) => at += 1,
-            Err(_) => (least, at) = (fewer, 0),
+            Err(fails) => (least, why, at) = (fewer, fails, 0),
         }
     }
     set_hook(hook);
-    println!("the least that fails: {least:#?}");
+    println!("the least that fails: {least:#?}\n{why}");
     ExitCode::FAILURE
 }
