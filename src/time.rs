@@ -339,7 +339,12 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
-        let micros = |d: std::time::Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+        // Not by way of 128 bits: every read asks.
+        let micros = |d: std::time::Duration| {
+            let seconds = i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
+            let seconds = seconds.saturating_mul(MICROS_PER_SECOND);
+            seconds.saturating_add(i64::from(d.subsec_micros()))
+        };
         match since {
             Ok(after) => Timestamp(micros(after)),
             Err(before) => Timestamp(-micros(before.duration())),

@@ -26,23 +26,27 @@ pub(crate) struct Stamp(u64);
 
 impl Stamp {
     /// Nobody is changing the bucket, and no commit that concerns it is under way.
+    #[inline]
     pub(super) fn is_quiet(self) -> bool {
         self.0 & (CHANGING | MARKS) == 0
     }
 }
 
 /// Before what the bucket holds is read.
+#[inline]
 pub(super) fn stamp(words: &Words, bucket: usize) -> Stamp {
     Stamp(words[bucket].load(Ordering::Acquire))
 }
 
 /// After what the bucket holds was read: what was read before this is what this stamp speaks of.
+#[inline]
 pub(super) fn stamp_now(words: &Words, bucket: usize) -> Stamp {
     fence(Ordering::Acquire);
     Stamp(words[bucket].load(Ordering::Acquire))
 }
 
 /// Whether what was read in between is whole. A mark that was set meanwhile has changed nothing yet.
+#[inline]
 pub(super) fn is_whole(before: Stamp, after: Stamp) -> bool {
     (before.0 ^ after.0) & !MARKS == 0
 }
@@ -89,6 +93,7 @@ impl Slot {
         Slot(u64::from(fingerprint) << 48 | (at as u64 + 1))
     }
 
+    #[inline]
     pub(super) fn load(words: &Words, bucket: usize, slot: usize) -> Slot {
         Slot(words[bucket + 1 + slot].load(Ordering::Relaxed))
     }
@@ -97,10 +102,12 @@ impl Slot {
         words[bucket + 1 + slot].store(self.0, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn is_empty(self) -> bool {
         self.0 & AT == 0
     }
 
+    #[inline]
     pub(super) fn has(self, fingerprint: u16) -> bool {
         (self.0 >> 48) as u16 == fingerprint && !self.is_empty()
     }
@@ -110,6 +117,7 @@ impl Slot {
         (self.0 & AT).wrapping_sub(1) as usize
     }
 
+    #[inline]
     pub(super) fn is_visited(self) -> bool {
         self.0 & VISITED != 0
     }
@@ -119,6 +127,7 @@ impl Slot {
     }
 
     /// Notes that somebody wanted the row, once. If the slot has changed meanwhile, it stays as it is.
+    #[inline]
     pub(super) fn visit(self, words: &Words, bucket: usize, slot: usize) {
         if !self.is_visited() {
             let word = &words[bucket + 1 + slot];

@@ -99,17 +99,20 @@ impl RowCache {
     }
 
     /// Copies what is cached of an entity to the end of `out`.
+    #[inline]
     pub(crate) fn read(&self, prefix: &Prefix, out: &mut Vec<u8>) -> Sought {
         shard::read(&self.words, &self.geometry.place(prefix), prefix, out)
     }
 
     /// Asks the memory for the bucket of an entity that will be read soon.
+    #[inline]
     pub(crate) fn expect(&self, prefix: &Prefix) {
         let place = self.geometry.place(prefix);
         self.words.prefetch(place.bucket);
     }
 
     /// Asks the memory for the row of an entity whose bucket has been asked for.
+    #[inline]
     pub(crate) fn expect_row(&self, prefix: &Prefix) {
         let place = self.geometry.place(prefix);
         if let Some(at) = shard::candidate(&self.words, &place) {
@@ -120,6 +123,7 @@ impl RowCache {
     }
 
     /// Whether nothing has changed in the bucket of an entity since it had this stamp.
+    #[inline]
     pub(crate) fn is_still(&self, prefix: &Prefix, stamp: Stamp) -> bool {
         bucket::stamp_now(&self.words, self.geometry.place(prefix).bucket) == stamp
     }

@@ -86,6 +86,7 @@ impl Answer<'_> {
 }
 
 /// Whether facts of event time `et` are outside the view: before its horizon.
+#[inline]
 fn is_outside(horizon: Option<Timestamp>, et: Timestamp) -> bool {
     horizon.is_some_and(|horizon| et < horizon)
 }
@@ -145,10 +146,8 @@ pub(crate) fn verdict(
     fold: &LatestRow<'_>,
     t: Timestamp,
 ) -> Verdict {
-    let newest = fold
-        .stamps()
-        .max()
-        .filter(|stamp| !is_outside(horizon, stamp.et));
+    let newest = fold.lone().or_else(|| fold.stamps().max());
+    let newest = newest.filter(|stamp| !is_outside(horizon, stamp.et));
     let Some(newest) = newest else {
         return Verdict::Never;
     };

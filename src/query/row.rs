@@ -72,6 +72,7 @@ impl Row {
     }
 
     /// Forgets what it held and gives room for the bytes of the next answer.
+    #[inline]
     pub(crate) fn begin(
         &mut self,
         contract: &Arc<Contract>,
@@ -95,6 +96,7 @@ impl Row {
     }
 
     /// Judges what was filled in.
+    #[inline]
     pub(crate) fn finish(&mut self) -> Result<Verdict> {
         let mut verdict = Verdict::Never;
         if let (Some(contract), false) = (&self.contract, self.bytes.is_empty()) {
@@ -107,6 +109,7 @@ impl Row {
     }
 
     /// What was judged; none when nothing is known.
+    #[inline]
     pub(crate) fn latest(&self) -> Option<LatestRow<'_>> {
         let layout = self.layout.as_ref()?;
         Some(LatestRow::at(layout, &self.bytes))

@@ -193,6 +193,7 @@ impl Contract {
         })
     }
 
+    #[inline]
     pub(crate) fn by_id(&self, id: FeatureId) -> Option<&Feature> {
         self.features.get(usize::from(id.0).checked_sub(1)?)
     }
@@ -238,6 +239,7 @@ impl Contract {
 
     /// How an age is judged by this view: whether a value of event time `et` has outlived the ttl
     /// in a question as of `t`.
+    #[inline]
     pub(crate) fn has_outlived(&self, et: Timestamp, t: Timestamp) -> bool {
         self.time
             .ttl
@@ -246,6 +248,7 @@ impl Contract {
 
     /// The event time before which facts are outside the view, given its floor: nothing that old
     /// can be asked for any more, not even as expired.
+    #[inline]
     pub(crate) fn horizon(&self, floor: Option<Timestamp>) -> Option<Timestamp> {
         match (self.time.on_expiry, self.time.ttl, floor) {
             (OnExpiry::Expire, Some(ttl), Some(floor)) => Some(floor.saturating_sub(ttl)),

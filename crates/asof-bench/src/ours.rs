@@ -30,24 +30,10 @@ pub const NO_ROWS: Memory = Memory { rows: 0, ..AMPLE };
 /// What a row takes of the row cache, nearly: its value, and what leads to it.
 pub const CACHED_ROW_BYTES: u64 = 256;
 
-/// A store without `StoreOptions::memory_budget` is given what such a budget would be split into. The
-/// method of the options, where they have one, goes before this one.
-trait Budget: Sized {
-    fn memory_budget(self, bytes: u64) -> Self;
-}
-
-impl Budget for StoreOptions {
-    fn memory_budget(self, bytes: u64) -> Self {
-        self.row_cache_bytes(bytes / 4)
-            .block_cache_bytes(bytes as usize / 4)
-            .memtable_bytes(bytes as usize / 32)
-    }
-}
-
 pub fn open(path: &Path, memory: Memory) -> Outcome<Store> {
     let options = StoreOptions::new().create_if_missing(true);
     let options = match memory.budget {
-        Some(bytes) => options.memory_budget(bytes),
+        Some(bytes) => options.memory_budget(bytes as usize),
         None => options
             .row_cache_bytes(memory.rows)
             .block_cache_bytes(memory.blocks),

@@ -56,6 +56,7 @@ pub(super) struct BodyLayout {
 
 impl BodyLayout {
     /// How long they are together.
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -92,6 +93,7 @@ impl<'a> Body<'a> {
     }
 
     /// Where its parts are.
+    #[inline]
     pub(super) fn layout(&self) -> BodyLayout {
         BodyLayout {
             width: self.width,
@@ -102,6 +104,7 @@ impl<'a> Body<'a> {
     }
 
     /// The features in the same bytes that a layout was taken of.
+    #[inline]
     pub(super) fn at(layout: &BodyLayout, bytes: &'a [u8]) -> Self {
         let (ids, rest) = bytes[HEADER..].split_at(layout.ids);
         let (ends, payload) = rest.split_at(layout.ends);
@@ -115,6 +118,7 @@ impl<'a> Body<'a> {
     }
 
     /// How many features the row speaks about.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.ids.len() / 2
     }
@@ -124,14 +128,17 @@ impl<'a> Body<'a> {
         self.bytes
     }
 
+    #[inline]
     fn tagged(&self, at: usize) -> u16 {
         u16::from_le_bytes([self.ids[at * 2], self.ids[at * 2 + 1]])
     }
 
+    #[inline]
     fn id(&self, at: usize) -> u16 {
         self.tagged(at) & !NULL
     }
 
+    #[inline]
     fn end(&self, at: usize) -> usize {
         let bytes = &self.ends[at * self.width..][..self.width];
         match bytes.try_into() {
@@ -140,7 +147,9 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn slot(&self, at: usize) -> Result<Slot<'a>> {
+    /// What the row says about the feature at a position.
+    #[inline]
+    pub(super) fn slot(&self, at: usize) -> Result<Slot<'a>> {
         let start = if at == 0 { 0 } else { self.end(at - 1) };
         let slot = match self.payload.get(start..self.end(at)) {
             Some([]) if self.tagged(at) & NULL != 0 => Some(Slot::Null),
@@ -156,6 +165,7 @@ impl<'a> Body<'a> {
     }
 
     /// Where the row speaks about a feature.
+    #[inline]
     pub(crate) fn position(&self, id: FeatureId) -> Option<usize> {
         let guess = id.place();
         if guess < self.len() && self.id(guess) == id.0 {
@@ -174,6 +184,7 @@ impl<'a> Body<'a> {
     }
 
     /// What the row says about a feature; none when it does not speak about it.
+    #[inline]
     pub(crate) fn find(&self, id: FeatureId) -> Result<Option<Slot<'a>>> {
         self.position(id).map(|at| self.slot(at)).transpose()
     }

@@ -73,10 +73,13 @@ impl<'a> LatestRow<'a> {
 
     /// Reads a latest row whose checksum has been taken off.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
-        check_format(WHAT, Reader::new(WHAT, value).u8()?)?;
-        let mut reader = Reader::new(WHAT, value);
+        let reader = Reader::new(WHAT, value);
+        let cut_off = || reader.corrupt(format_args!("it is cut off after {} bytes", value.len()));
+        check_format(WHAT, *value.first().ok_or_else(cut_off)?)?;
         // In one piece: a row is taken apart on every read.
-        let head: &[u8; HEAD_BYTES] = reader.bytes(HEAD_BYTES)?.try_into().expect("as many");
+        let (head, rest) = value
+            .split_first_chunk::<HEAD_BYTES>()
+            .ok_or_else(cut_off)?;
         let flags = head[1];
         let u16_at = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
         let i64_at = |at: usize| i64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
@@ -100,9 +103,9 @@ impl<'a> LatestRow<'a> {
                 "its header contradicts itself (flags {flags})"
             )));
         }
-        let stamps = reader.bytes(stamp_count * STAMP_BYTES)?;
-        let entity = reader.bytes(length)?;
-        let rest = &value[HEAD_BYTES + stamps.len() + length..];
+        let stamps = rest.split_at_checked(stamp_count * STAMP_BYTES);
+        let (stamps, rest) = stamps.ok_or_else(cut_off)?;
+        let (entity, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
         let (body, feature_stamps) = if has(STAMPED) {
             // The body says how many features there are, and so how long what follows it is.
             let count = usize::from(Reader::new(WHAT, rest).u16()?);
@@ -129,6 +132,7 @@ impl<'a> LatestRow<'a> {
     }
 
     /// Where its parts are.
+    #[inline]
     pub(crate) fn layout(&self) -> LatestLayout {
         LatestLayout {
             flags: self.flags,
@@ -145,6 +149,7 @@ impl<'a> LatestRow<'a> {
     ///
     /// # Panics
     /// May panic for other bytes.
+    #[inline]
     pub(crate) fn at(layout: &LatestLayout, value: &'a [u8]) -> Self {
         let (stamps, rest) = value[HEAD_BYTES..].split_at(layout.stamps);
         let (entity, rest) = rest.split_at(layout.entity);
@@ -162,22 +167,26 @@ impl<'a> LatestRow<'a> {
     }
 
     /// The largest event time folded; none when nothing was due yet.
+    #[inline]
     pub(crate) fn newest_et(&self) -> Option<Timestamp> {
         (self.flags & NEWEST != 0).then_some(self.newest_et)
     }
 
     /// The smallest event time that was not folded.
+    #[inline]
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         (self.flags & NEXT_DUE != 0).then_some(self.next_due)
     }
 
     /// Whether this row answers questions as of `t`.
+    #[inline]
     pub(crate) fn answers(&self, t: Timestamp) -> bool {
         self.newest_et().is_none_or(|newest| newest <= t)
             && self.next_due().is_none_or(|due| t < due)
     }
 
     /// The stamp of the newest Put or Delete.
+    #[inline]
     pub(crate) fn floor(&self) -> Option<Stamp> {
         (self.flags & FLOOR != 0).then(|| self.stamp(0))
     }
@@ -188,21 +197,20 @@ impl<'a> LatestRow<'a> {
     }
 
     /// Whether the newest of Puts and Deletes is a Delete.
+    #[inline]
     pub(crate) fn floor_is_delete(&self) -> bool {
         self.flags & FLOOR_IS_DELETE != 0
     }
 
+    #[inline]
     fn stamp(&self, at: usize) -> Stamp {
-        let mut reader = Reader::new(WHAT, &self.stamps[at * STAMP_BYTES..]);
-        let mut time = || Timestamp::from_micros(reader.i64().expect("a stamp has 32 bytes"));
-        let (et, rec) = (time(), time());
-        let last = self.stamps[at * STAMP_BYTES + 16..]
-            .first_chunk()
-            .expect("a stamp has 32 bytes");
+        let stamp = self.stamps[at * STAMP_BYTES..].first_chunk::<STAMP_BYTES>();
+        let stamp = stamp.expect("there are as many");
+        let time = |at: usize| i64::from_le_bytes(stamp[at..at + 8].try_into().expect("eight"));
         Stamp {
-            et,
-            rec,
-            last: u128::from_le_bytes(*last),
+            et: Timestamp::from_micros(time(0)),
+            rec: Timestamp::from_micros(time(8)),
+            last: u128::from_le_bytes(stamp[16..].try_into().expect("sixteen")),
         }
     }
 
@@ -212,6 +220,7 @@ impl<'a> LatestRow<'a> {
         (0..self.stamps.len() / STAMP_BYTES).map(move |at| row.stamp(at))
     }
 
+    #[inline]
     fn stamp_at(&self, position: usize) -> Result<Stamp> {
         let at = match self.feature_stamps {
             [] => 0,
@@ -227,12 +236,12 @@ impl<'a> LatestRow<'a> {
     }
 
     /// What the row holds of a feature, and since when; none when it holds nothing of it.
+    #[inline]
     pub(crate) fn find(&self, id: FeatureId) -> Result<Option<(Stamp, Slot<'a>)>> {
         let Some(position) = self.body.position(id) else {
             return Ok(None);
         };
-        let slot = self.body.find(id)?.expect("it has a position");
-        Ok(Some((self.stamp_at(position)?, slot)))
+        Ok(Some((self.stamp_at(position)?, self.body.slot(position)?)))
     }
 
     /// Every feature the row holds, in the order of ids.
