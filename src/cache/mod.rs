@@ -39,7 +39,6 @@ pub(crate) use news::News;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::key::Prefix;
-use bucket::BUCKET_BYTES;
 use memory::Words;
 use shard::{Geometry, Place, Shard};
 
@@ -114,12 +113,7 @@ impl RowCache {
     /// Asks the memory for the row of an entity whose bucket has been asked for.
     #[inline]
     pub(crate) fn expect_row(&self, prefix: &Prefix) {
-        let place = self.geometry.place(prefix);
-        if let Some(at) = shard::candidate(&self.words, &place) {
-            for line in 0..3 {
-                self.words.prefetch(at + line * BUCKET_BYTES / 8);
-            }
-        }
+        shard::expect(&self.words, &self.geometry.place(prefix));
     }
 
     /// Whether nothing has changed in the bucket of an entity since it had this stamp.

@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering;
 
 /// Rows that are given another round for one that comes in. More would make a writer wait.
 const SPARED_MAX: usize = 16;
+/// Lines of the processor's cache that a row of about 250 bytes lies on.
+const LINES: usize = 5;
 /// How often a read tries again after somebody changed the bucket under its hands.
 const TRIES: usize = 4;
 /// What a bucket's share of the ring is: room for half as many rows, of about 160 bytes, as it has
@@ -128,6 +130,8 @@ fn copy(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<u8>) -> Opt
             continue;
         }
         let row = place.arena + slot.at();
+        // How long it is stands in its first line. The others are on their way meanwhile.
+        expect_rest(words, row);
         if !is_of(words, row, &wanted) {
             continue;
         }
@@ -150,12 +154,23 @@ fn is_of(words: &Words, row: usize, wanted: &[u64; 3]) -> bool {
         .all(|(found, wanted)| found.load(Ordering::Relaxed) == *wanted)
 }
 
-/// Where the row of an entity probably is.
+/// Asks for the lines of a row behind its first, as many as most rows have.
 #[inline]
-pub(super) fn candidate(words: &Words, place: &Place) -> Option<usize> {
+fn expect_rest(words: &Words, row: usize) {
+    for line in 1..LINES {
+        words.prefetch(row + line * BUCKET_WORDS);
+    }
+}
+
+/// Asks for the row that an entity probably has.
+#[inline]
+pub(super) fn expect(words: &Words, place: &Place) {
     let mut slots = (0..SLOTS).map(|at| Slot::load(words, place.bucket, at));
-    let slot = slots.find(|slot| slot.has(place.fingerprint))?;
-    Some(place.arena + slot.at())
+    if let Some(slot) = slots.find(|slot| slot.has(place.fingerprint)) {
+        let row = place.arena + slot.at();
+        words.prefetch(row);
+        expect_rest(words, row);
+    }
 }
 
 /// A bucket that is being changed, under the lock of its shard.

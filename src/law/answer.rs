@@ -92,6 +92,7 @@ fn is_outside(horizon: Option<Timestamp>, et: Timestamp) -> bool {
 }
 
 /// What a fold says about a feature as of `t`.
+#[inline]
 pub(crate) fn answer<'a>(
     contract: &Contract,
     horizon: Option<Timestamp>,
@@ -140,6 +141,7 @@ pub(crate) fn answer<'a>(
 ///
 /// The newest fact decides between *never*, *deleted*, *expired* and *found*: a row is expired when
 /// its newest speaker is, which is then true of every feature.
+#[inline]
 pub(crate) fn verdict(
     contract: &Contract,
     horizon: Option<Timestamp>,

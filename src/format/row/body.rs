@@ -140,10 +140,13 @@ impl<'a> Body<'a> {
 
     #[inline]
     fn end(&self, at: usize) -> usize {
-        let bytes = &self.ends[at * self.width..][..self.width];
-        match bytes.try_into() {
-            Ok(narrow) => usize::from(u16::from_le_bytes(narrow)),
-            Err(_) => u32::from_le_bytes(bytes.try_into().expect("two or four bytes")) as usize,
+        let from = &self.ends[at * self.width..];
+        if self.width == 2 {
+            let narrow = from.first_chunk().expect("there are as many");
+            usize::from(u16::from_le_bytes(*narrow))
+        } else {
+            let wide = from.first_chunk().expect("there are as many");
+            u32::from_le_bytes(*wide) as usize
         }
     }
 
@@ -151,17 +154,19 @@ impl<'a> Body<'a> {
     #[inline]
     pub(super) fn slot(&self, at: usize) -> Result<Slot<'a>> {
         let start = if at == 0 { 0 } else { self.end(at - 1) };
-        let slot = match self.payload.get(start..self.end(at)) {
-            Some([]) if self.tagged(at) & NULL != 0 => Some(Slot::Null),
-            Some(bytes) if self.tagged(at) & NULL == 0 => Some(Slot::Value(bytes)),
-            _ => None,
-        };
-        slot.ok_or_else(|| {
-            Error::corrupt(format!(
-                "feature {} of a row has an impossible extent; {RESTORE}",
-                self.id(at)
-            ))
-        })
+        match self.payload.get(start..self.end(at)) {
+            Some([]) if self.tagged(at) & NULL != 0 => Ok(Slot::Null),
+            Some(bytes) if self.tagged(at) & NULL == 0 => Ok(Slot::Value(bytes)),
+            _ => Err(self.impossible(at)),
+        }
+    }
+
+    #[cold]
+    fn impossible(&self, at: usize) -> Error {
+        Error::corrupt(format!(
+            "feature {} of a row has an impossible extent; {RESTORE}",
+            self.id(at)
+        ))
     }
 
     /// Where the row speaks about a feature.

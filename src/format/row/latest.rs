@@ -22,7 +22,7 @@
 
 use super::body::{Body, BodyLayout, Slot};
 use super::{ROW_FORMAT, check_format};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::checksum;
 use crate::format::key::Stamp;
 use crate::format::limits::ENTITY_BYTES_MAX;
@@ -230,7 +230,7 @@ impl<'a> LatestRow<'a> {
             ])),
         };
         if at >= self.stamps.len() / STAMP_BYTES {
-            return Err(Reader::new(WHAT, &[]).corrupt(format_args!("it has no stamp {at}")));
+            return Err(no_stamp(at));
         }
         Ok(self.stamp(at))
     }
@@ -254,6 +254,11 @@ impl<'a> LatestRow<'a> {
             Ok((id, row.stamp_at(position)?, slot))
         })
     }
+}
+
+#[cold]
+fn no_stamp(at: usize) -> Error {
+    Reader::new(WHAT, &[]).corrupt(format_args!("it has no stamp {at}"))
 }
 
 /// What a latest row is made of.

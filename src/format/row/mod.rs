@@ -18,6 +18,7 @@ use crate::schema::Feature;
 pub(crate) const ROW_FORMAT: u8 = 1;
 
 /// Stored bytes that are no value of their feature's type.
+#[cold]
 pub(crate) fn not_a(feature: &Feature, bytes: &[u8]) -> Error {
     Error::corrupt(format!(
         "feature {:?} is a {}, but {} is stored; {RESTORE}",
