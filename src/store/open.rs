@@ -62,7 +62,7 @@ impl Store {
         let reserve = Arc::new(Reserve::of(path, options.reserve_bytes));
         reserve.make();
         let recovered = match recover(path, &options, &found, &reserve) {
-            Err(error) if error.kind() == ErrorKind::StorageFull && reserve.release() => {
+            Err(error) if error.kind() == ErrorKind::StorageFull && reserve.give_up() => {
                 recover(path, &options, &found, &reserve)?
             }
             recovered => recovered?,

@@ -60,6 +60,13 @@ impl Reserve {
         held && cut(0).is_ok()
     }
 
+    /// The same for good: this handle has no reserve, so it takes no rows and merges no tables.
+    pub(super) fn give_up(&self) -> bool {
+        let released = self.release();
+        self.lacking.fetch_or(released, Ordering::Relaxed);
+        released
+    }
+
     /// Makes it, or finds it made. Where there is no room for it, rows are refused from here on; what
     /// else may go wrong, such as a folder that takes no new file, only means that there is none.
     pub(super) fn make(&self) {
@@ -170,5 +177,18 @@ mod tests {
         assert!(!reserve.release(), "there is nothing more to give");
         Reserve::of(home.path(), 0).make();
         assert!(!home.path().join(NAME).exists());
+    }
+
+    #[test]
+    fn whoever_gave_the_reserve_up_takes_no_rows() {
+        // Who is hurt: whoever opens on a full disk, and whose merges take the space that was kept for
+        // it. Found by `asof-crash full`.
+        let directory = tempfile::tempdir().unwrap();
+        let reserve = Reserve::of(directory.path(), 1 << 20);
+        assert!(!reserve.give_up(), "there is none yet");
+        reserve.check().unwrap();
+        reserve.make();
+        assert!(reserve.give_up());
+        assert_eq!(reserve.check().unwrap_err().kind(), ErrorKind::StorageFull);
     }
 }

@@ -53,15 +53,17 @@ impl Drop for Mounted {
     }
 }
 
-/// What the log may hold when the disk is full: memtables of two kinds.
-const RESERVE_BYTES: u64 = 3 << 20;
+/// What the log may hold when the disk is full: of two families the memtable being filled and three that
+/// wait, since a flush that fails for lack of space leaves them there. Less carries most opens, not all.
+const RESERVE_BYTES: u64 = 2 * 4 * MEMTABLE_BYTES as u64;
+const MEMTABLE_BYTES: usize = 512 << 10;
 /// Who is erased on the full disk.
 const ERASED: u64 = 7;
 
 fn open(path: &Path) -> asof::Result<Store> {
     StoreOptions::new()
         .create_if_missing(true)
-        .memtable_bytes(512 << 10)
+        .memtable_bytes(MEMTABLE_BYTES)
         .block_cache_bytes(4 << 20)
         .reserve_bytes(RESERVE_BYTES)
         .open(path)
