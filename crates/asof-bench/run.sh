@@ -15,10 +15,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$root/target}"
 if [[ -z "${ROCKSDB_LIB_DIR:-}" ]]; then
     # Reports where the workspace's own build put the library; builds it if it is not there.
-    ROCKSDB_LIB_DIR="$(cd "$root" && if [[ "${1:-}" == test ]]; then
-    exec cargo test --release --locked --quiet --manifest-path "$root/crates/asof-bench/Cargo.toml"
-fi
-cargo build --release --locked --message-format=json 2>/dev/null |
+    ROCKSDB_LIB_DIR="$(cd "$root" && cargo build --release --locked --message-format=json 2>/dev/null |
         grep -o '"out_dir":"[^"]*librocksdb-sys-[^"]*"' | head -n 1 | cut -d'"' -f4)"
 fi
 export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1 CARGO_TARGET_DIR="$target/bench"
