@@ -2,6 +2,7 @@
 
 use crate::weather::{World, at, weather};
 use asof::*;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A line about an origin, whose `temp` is this JSON.
@@ -416,16 +417,23 @@ fn replays_drops_and_ingest_at_once_lose_nothing_and_count_nothing_twice() {
     write(store, &lines).unwrap();
     store.apply(with_rain().build().unwrap()).unwrap();
     let (written, dropped, fresh) = (AtomicU64::new(0), AtomicU64::new(0), 400usize);
+    // Everybody takes one step, from both ends, before anybody takes a second one.
+    let begun = Barrier::new(4);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut ids: Vec<_> = store.quarantine().map(|entry| entry.unwrap()).collect();
+                let mut is_first = true;
                 while !ids.is_empty() {
                     let rest = ids.split_off(ids.len().min(7));
                     let mut batch = WriteBatch::new();
                     ids.into_iter().for_each(|entry| batch.replay(entry));
                     let options = WriteOptions::buffered().quarantine();
-                    let receipt = store.write(batch, options).unwrap();
+                    let receipt = store.write(batch, options);
+                    if std::mem::take(&mut is_first) {
+                        begun.wait();
+                    }
+                    let receipt = receipt.unwrap();
                     assert_eq!(receipt.duplicate, 0, "an entry was written twice");
                     written.fetch_add(receipt.applied, Ordering::SeqCst);
                     ids = rest;
@@ -434,9 +442,12 @@ fn replays_drops_and_ingest_at_once_lose_nothing_and_count_nothing_twice() {
         }
         scope.spawn(|| {
             let ids: Vec<_> = entries(store).iter().map(|entry| entry.id).collect();
-            for ids in ids.chunks(5).rev() {
-                let count = store.drop_quarantined(ids.iter().copied()).unwrap();
-                dropped.fetch_add(count, Ordering::SeqCst);
+            for (step, ids) in ids.chunks(5).rev().enumerate() {
+                let count = store.drop_quarantined(ids.iter().copied());
+                if step == 0 {
+                    begun.wait();
+                }
+                dropped.fetch_add(count.unwrap(), Ordering::SeqCst);
             }
         });
         scope.spawn(|| {
