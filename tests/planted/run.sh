@@ -25,11 +25,12 @@ export CARGO_TERM_COLOR=never
 copy="$CARGO_TARGET_DIR/planted-tree"
 log="$CARGO_TARGET_DIR/planted-log"
 
-# A repository of its own: git then takes paths from here, and can put back what a patch changed.
+# A repository of its own: git then takes paths from here, and can put back what a patch changed. Its
+# files are as new as the copy: with older times cargo would take them for those of the last build.
 make_copy() {
     rm -rf "$copy"
     mkdir -p "$copy"
-    (cd "$root" && git ls-files -cz --exclude-standard | tar --null -T - -c) | tar -x -C "$copy"
+    (cd "$root" && git ls-files -cz --exclude-standard | tar --null -T - -c) | tar -xm -C "$copy"
     git -C "$copy" init -q
     git -C "$copy" add -A
     git -C "$copy" -c user.name=planted -c user.email=planted@localhost commit -qm "The tree"
