@@ -85,6 +85,24 @@ fn while_a_commit_is_under_way_nothing_is_answered_and_nothing_filled_in() {
 }
 
 #[test]
+fn a_copy_that_was_made_across_a_change_is_not_whole() {
+    // Who is hurt: whoever is given half of one row and half of the next.
+    let (cache, a) = (cache(1 << 20), prefix(1));
+    write(&cache, &a, b"old");
+    let (words, at) = (&cache.words, cache.geometry.place(&a).bucket);
+    let before = bucket::stamp(words, at);
+    let is_whole = || bucket::is_whole(before, bucket::stamp_now(words, at));
+    assert!(is_whole());
+    bucket::mark(words, at);
+    assert!(is_whole(), "a commit begins, and has changed nothing yet");
+    bucket::begin(words, at);
+    assert!(!is_whole(), "it is being changed");
+    bucket::end(words, at, 1);
+    assert!(!is_whole(), "it was changed meanwhile");
+    assert!(bucket::stamp(words, at).is_quiet());
+}
+
+#[test]
 fn a_commit_of_unknown_outcome_is_forgotten() {
     let (cache, a) = (cache(1 << 20), prefix(1));
     write(&cache, &a, b"old");

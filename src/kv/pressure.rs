@@ -119,4 +119,11 @@ impl Kv {
     fn memtable_of(&self, family: Family) -> u64 {
         super::options::memtable_bytes(family, self.limits.memtable_bytes as usize) as u64
     }
+
+    /// Sets options of a family that is open: how a test brings pressure about at will.
+    #[cfg(test)]
+    pub(crate) fn set_options(&self, family: Family, options: &[(&str, &str)]) {
+        let set = self.db.set_options_cf(self.family(family), options);
+        set.expect("the options are there");
+    }
 }

@@ -72,3 +72,6 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

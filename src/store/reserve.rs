@@ -191,4 +191,25 @@ mod tests {
         assert!(reserve.give_up());
         assert_eq!(reserve.check().unwrap_err().kind(), ErrorKind::StorageFull);
     }
+    #[test]
+    fn a_store_that_meets_a_full_disk_gives_its_reserve_back_until_it_is_opened_again() {
+        // Who is hurt: whoever must erase from a full disk, while what was kept for that is still kept.
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("store");
+        let options = crate::store::StoreOptions::new().reserve_bytes(64 << 10);
+        let store = options.clone().create_if_missing(true).open(&path).unwrap();
+        let held = || fs::metadata(path.join(NAME)).unwrap().len();
+        assert_eq!(held(), 64 << 10);
+        let other = Error::new(ErrorKind::Io, "the disk hiccups");
+        store.0.writer.poison(&other);
+        assert_eq!(held(), 64 << 10, "only a full disk needs it");
+        let full = Error::new(ErrorKind::StorageFull, "no space is left");
+        store.0.writer.poison(&full);
+        assert_eq!(held(), 0);
+        assert_eq!(store.sync().unwrap_err().kind(), ErrorKind::Poisoned);
+        store.close().unwrap();
+        let store = options.open(&path).unwrap();
+        assert_eq!(held(), 64 << 10);
+        store.close().unwrap();
+    }
 }

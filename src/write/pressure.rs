@@ -240,4 +240,18 @@ mod tests {
         assert!(admit(1, 10).is_ok());
         assert!(admit(1, 100).is_ok(), "it was calm, and this is one byte");
     }
+
+    #[test]
+    fn whoever_is_refused_is_told_to_wait_before_it_tries_again() {
+        // Who is hurt: everybody, when those who were refused spin.
+        let limits = [
+            Limit::Memtables,
+            Limit::AllMemtables,
+            Limit::Level0,
+            Limit::Pending,
+        ];
+        for limit in limits {
+            assert!(retry_after(limit) >= Duration::from_millis(10), "{limit:?}");
+        }
+    }
 }
