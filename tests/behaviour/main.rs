@@ -28,6 +28,7 @@ mod opening;
 mod preflight;
 mod pressure;
 mod quarantine;
+mod receipts;
 mod reused;
 mod sets;
 #[path = "../small_store/mod.rs"]
