@@ -48,6 +48,51 @@ fn a_ticket_tells_by_trying() {
     assert_eq!(ticket.try_wait().unwrap().unwrap().applied, 1);
 }
 
+/// Stands still where the syncing thread asks it, while the test holds the lock.
+struct SyncsWhenLetTo(Mutex<()>);
+
+impl Clock for SyncsWhenLetTo {
+    fn now(&self) -> Timestamp {
+        if std::thread::current().name() == Some("asof-sync") {
+            drop(self.0.lock());
+        }
+        at(12)
+    }
+}
+
+fn syncs_when_let_to() -> (Arc<SyncsWhenLetTo>, World) {
+    let clock = Arc::new(SyncsWhenLetTo(Mutex::new(())));
+    let directory = tempfile::tempdir().unwrap();
+    let options = StoreOptions::new().create_if_missing(true);
+    let store = options.clock(clock.clone()).open(directory.path()).unwrap();
+    store.apply(weather().build().unwrap()).unwrap();
+    let world = World {
+        clock: Arc::new(ManualClock::at(at(12))),
+        store,
+        directory,
+    };
+    (clock, world)
+}
+
+#[test]
+fn nobody_is_told_that_a_write_is_durable_while_its_sync_is_under_way() {
+    // Who is hurt: whoever was told so, and loses power a moment later.
+    let (clock, world) = syncs_when_let_to();
+    let not_yet = clock.0.lock().unwrap();
+    std::thread::scope(|scope| {
+        let (tell, told) = channel();
+        let world = &world;
+        scope.spawn(move || {
+            let written = world.store.write(batch(world, 6), WriteOptions::synced());
+            tell.send(written).unwrap();
+        });
+        let early = told.recv_timeout(Duration::from_millis(300));
+        drop(not_yet);
+        early.expect_err("it is told while the syncing thread stands still");
+        assert_eq!(told.recv().unwrap().unwrap().applied, 1);
+    });
+}
+
 struct Bell(Mutex<Sender<()>>);
 
 impl Wake for Bell {
@@ -59,11 +104,11 @@ impl Wake for Bell {
 #[test]
 fn a_ticket_is_a_future_that_wakes_its_task() {
     // Who is hurt: an async host, which would block a thread per fsync or sleep for ever.
-    let world = World::with(weather());
+    let (clock, world) = syncs_when_let_to();
     let (ring, rung) = channel();
     let waker = Waker::from(Arc::new(Bell(Mutex::new(ring))));
-    let mut slept = 0;
     for n in 0..50 {
+        let mut not_yet = Some(clock.0.lock().unwrap());
         let mut ticket = std::pin::pin!(
             world
                 .store
@@ -72,16 +117,18 @@ fn a_ticket_is_a_future_that_wakes_its_task() {
         );
         loop {
             match ticket.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(receipt) => break assert_eq!(receipt.unwrap().rows, 1),
+                Poll::Ready(receipt) => {
+                    assert!(not_yet.is_none(), "it is not synced yet");
+                    break assert_eq!(receipt.unwrap().rows, 1);
+                }
                 Poll::Pending => {
-                    slept += 1;
+                    not_yet.take();
                     rung.recv_timeout(Duration::from_secs(10))
                         .expect("the task is woken");
                 }
             }
         }
     }
-    assert!(slept > 0, "no sync took any time: no test");
 }
 
 #[test]
