@@ -77,6 +77,8 @@ pub(crate) fn leaves_out_watermark() -> bool {
 
 /// Marks a point. Compiled away to a load where nothing is armed.
 pub(crate) fn pass(name: &'static str) {
+    #[cfg(test)]
+    watched::told(name);
     let armed = ARMED.load(Ordering::Relaxed);
     if armed != 0 {
         visit(name, armed);
@@ -93,6 +95,30 @@ fn visit(name: &'static str, armed: usize) {
     {
         // No destructor runs and nothing is flushed: to the disk it is a kill.
         std::process::abort();
+    }
+}
+
+/// Lets a unit test look at what is true whenever its own thread passes a point.
+#[cfg(test)]
+pub(crate) mod watched {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    thread_local! {
+        static WATCHER: RefCell<Option<Rc<dyn Fn(&'static str)>>> = RefCell::default();
+    }
+
+    /// Calls the watcher with each point that this thread passes while something runs.
+    pub(crate) fn by<T>(watcher: impl Fn(&'static str) + 'static, run: impl FnOnce() -> T) -> T {
+        WATCHER.set(Some(Rc::new(watcher)));
+        let done = run();
+        WATCHER.set(None);
+        done
+    }
+
+    pub(super) fn told(name: &'static str) {
+        let watcher = WATCHER.with_borrow(Option::clone);
+        watcher.inspect(|watcher| watcher(name));
     }
 }
 

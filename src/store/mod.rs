@@ -460,3 +460,6 @@ impl Syncing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub(crate) struct Question<'a> {
 }
 
 /// How long one judgement may take. A hang is a failure; a machine that has much else to do is none.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where judgements are made: on the machine as it is, or after a restart that is only played.
 pub(crate) enum Machine {

@@ -1,0 +1,61 @@
+//! The order in which a sync does things, looked at from its named points.
+
+use super::*;
+use crate::schema::Retention;
+use crate::time::{ManualClock, Span};
+use crate::value::Type;
+use std::sync::mpsc::channel;
+
+#[test]
+fn floors_and_positions_are_in_force_once_what_they_speak_of_is_durable() {
+    // Who is hurt: whoever trims a log below a position, or throws away what a floor has refused, and
+    // then loses power.
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("store");
+    let second = Timestamp::from_secs;
+    let clock = Arc::new(ManualClock::at(second(100)));
+    let options = StoreOptions::new().create_if_missing(true).clock(clock);
+    let store = options.open(&path).unwrap();
+    let view = ViewDefinition::builder("v")
+        .key("id", Type::I64)
+        .feature("n", Type::I64)
+        .history(Retention::Window(Span::micros(60_000_000)));
+    store.apply(view.build().unwrap()).unwrap();
+    let view = store.view("v").unwrap();
+    let mut batch = WriteBatch::new();
+    let one = view.entity([1i64]).unwrap();
+    let row = batch.put(&view, &one, second(90)).set_value("n", 1i64);
+    row.finish().unwrap();
+    batch.from_log("log", "0", 0..7);
+    store.write(batch, WriteOptions::buffered()).unwrap();
+
+    let rows = store.kv().sequence();
+    let told = {
+        let (store, path) = (store.clone(), path.clone());
+        move || {
+            let watermark = watermark::read(&path, None).unwrap().unwrap();
+            let floor = store.catalog().get(DEFAULT_NAMESPACE, "v").unwrap().floor();
+            let is_durable = watermark.sequence >= rows;
+            (is_durable, floor, store.position("log", "0"))
+        }
+    };
+    let (tell, seen) = channel();
+    let watcher = {
+        let told = told.clone();
+        move |point| tell.send((point, told())).unwrap()
+    };
+    let synced = failpoint::watched::by(watcher, || sync(store.kv(), store.catalog(), second(100)));
+    synced.unwrap();
+    let floor = Some(second(30));
+    let seen: Vec<_> = seen.try_iter().collect();
+    assert_eq!(
+        seen,
+        [
+            ("sync.before_fsync", (false, None, 0)),
+            ("sync.after_fsync", (true, None, 0)),
+            ("position.before_write", (true, floor, 0)),
+            ("position.after_write", (true, floor, 0)),
+        ]
+    );
+    assert_eq!(told(), (true, floor, 7));
+}
