@@ -104,8 +104,10 @@ pub(crate) mod watched {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    type Watcher = Rc<dyn Fn(&'static str)>;
+
     thread_local! {
-        static WATCHER: RefCell<Option<Rc<dyn Fn(&'static str)>>> = RefCell::default();
+        static WATCHER: RefCell<Option<Watcher>> = RefCell::default();
     }
 
     /// Calls the watcher with each point that this thread passes while something runs.
