@@ -1,6 +1,8 @@
 //! The order in which a sync does things, looked at from its named points.
 
 use super::*;
+use crate::Verdict;
+use crate::query::Question;
 use crate::schema::Retention;
 use crate::time::{ManualClock, Span};
 use crate::value::Type;
@@ -58,4 +60,38 @@ fn floors_and_positions_are_in_force_once_what_they_speak_of_is_durable() {
         ]
     );
     assert_eq!(told(), (true, floor, 7));
+}
+
+#[test]
+fn an_idle_iterator_lets_go_of_memory_after_some_megabytes_of_commits() {
+    // Who is hurt: whoever has many threads that read the past once, and memory for none of them.
+    let store = StoreOptions::new().temp().unwrap();
+    let view = ViewDefinition::builder("v")
+        .key("id", Type::I64)
+        .feature("pad", Type::String);
+    store.apply(view.build().unwrap()).unwrap();
+    let view = store.view("v").unwrap();
+    let second = Timestamp::from_secs;
+    let write = |id: i64| {
+        let mut batch = WriteBatch::new();
+        let one = view.entity([id]).unwrap();
+        let row = batch.put(&view, &one, second(1));
+        row.set_value("pad", "x".repeat(512 << 10))
+            .finish()
+            .unwrap();
+        store.write(batch, WriteOptions::buffered()).unwrap();
+    };
+    let in_memory = || {
+        store.kv().flush().unwrap();
+        let counts = store.kv().family_counts(Family::History).unwrap();
+        counts.memtable_bytes
+    };
+    write(0);
+    let zero = view.entity([0i64]).unwrap();
+    let past = store.get(&view, &zero, Question::as_of(second(2)));
+    assert_eq!(past.unwrap().verdict(), Verdict::Found);
+    assert!(in_memory() > 512 << 10, "nothing is held: no test");
+    // Each twice as many bytes, in its version and in its latest row.
+    (1..=5).for_each(write);
+    assert!(in_memory() < 256 << 10, "{} bytes are held", in_memory());
 }
