@@ -46,7 +46,26 @@ pub(crate) struct Keeper {
     written: Watermark,
     boot: [u8; 16],
     /// The log that was the newest when it was last looked for.
-    log: Option<u64>,
+    log: Option<Log>,
+}
+
+/// A log by its number, open. Its length is where its end is: to ask for its times as well, as `stat` does,
+/// makes the file system note a finer time with the next write, and the fsync a thirtieth dearer.
+struct Log {
+    number: u64,
+    file: File,
+}
+
+impl Log {
+    fn open(database: &Path, number: u64) -> std::io::Result<Log> {
+        let file = File::open(database.join(format!("{number:06}.log")))?;
+        Ok(Log { number, file })
+    }
+
+    fn extent(&mut self) -> std::io::Result<Extent> {
+        let (number, bytes) = (self.number, self.file.seek(SeekFrom::End(0))?);
+        Ok(Extent { number, bytes })
+    }
 }
 
 impl Keeper {
@@ -70,30 +89,17 @@ impl Keeper {
     /// The newest log and its length. The directory is read only when the log that was known has not
     /// grown since: then there may be a newer one.
     fn newest_log(&mut self) -> Option<Extent> {
-        let path = |number: u64| self.database.join(format!("{number:06}.log"));
-        let known = self.log.and_then(|number| {
-            let bytes = std::fs::metadata(path(number)).ok()?.len();
-            let grown = number != self.written.log.number || bytes > self.written.log.bytes;
-            grown.then_some(Extent { number, bytes })
-        });
-        if known.is_some() {
-            return known;
+        if let Some(known) = self.log.as_mut().and_then(|log| log.extent().ok()) {
+            let before = self.written.log;
+            if known.number != before.number || known.bytes > before.bytes {
+                return Some(known);
+            }
         }
-        let names = std::fs::read_dir(&self.database).ok()?;
-        let number = names
-            .flatten()
-            .filter_map(|entry| {
-                entry
-                    .file_name()
-                    .to_str()?
-                    .strip_suffix(".log")?
-                    .parse()
-                    .ok()
-            })
-            .max()?;
-        self.log = Some(number);
-        let bytes = std::fs::metadata(path(number)).ok()?.len();
-        Some(Extent { number, bytes })
+        let number_of = |name: &str| name.strip_suffix(".log")?.parse().ok();
+        let names = std::fs::read_dir(&self.database).ok()?.flatten();
+        let numbers = names.filter_map(|entry| number_of(entry.file_name().to_str()?));
+        self.log = Log::open(&self.database, numbers.max()?).ok();
+        self.log.as_mut()?.extent().ok()
     }
 
     /// The manifest in force and how long it is, made durable.
@@ -203,6 +209,8 @@ impl Kv {
         let Some(mut keeper) = self.durable.keeper.get().map(|keeper| keeper.lock()) else {
             return Ok(());
         };
+        // A log that is no longer needed must not be kept from giving its space back.
+        keeper.log = None;
         let manifest = keeper.manifest().map_err(|e| failed(&keeper.path, e))?;
         let (before, known) = (keeper.written.generation, keeper.written);
         keeper.write(Watermark {
