@@ -2,12 +2,10 @@
 //! who change it.
 
 use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot};
-use super::memory::Words;
 use super::ring::{self, HEADER_WORDS, Header, Ring};
 use super::{Sought, VALUE_BYTES_MAX};
 use crate::format::key::Prefix;
-use parking_lot::{Mutex, MutexGuard};
-use std::sync::atomic::Ordering;
+use crate::sync::{Mutex, MutexGuard, Ordering, Words};
 
 /// Rows that are given another round for one that comes in. More would make a writer wait.
 const SPARED_MAX: usize = 16;
