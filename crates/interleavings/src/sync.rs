@@ -12,12 +12,12 @@ pub(crate) use loom::sync::atomic::{Ordering, fence};
 
 use loom::sync::atomic::{AtomicBool, AtomicU64};
 
-/// Words that many threads read and write at once, each an atomic that the checker follows.
-pub(crate) struct Words(Box<[AtomicU64]>);
+/// Words that many threads read and write at once.
+pub(crate) struct Words(Box<[Word]>);
 
 impl Words {
     pub(crate) fn zeroed(words: usize) -> io::Result<Words> {
-        Ok(Words((0..words).map(|_| AtomicU64::new(0)).collect()))
+        Ok(Words((0..words).map(|_| Word::default()).collect()))
     }
 
     /// No order of threads hangs on it.
@@ -25,10 +25,42 @@ impl Words {
 }
 
 impl Deref for Words {
-    type Target = [AtomicU64];
+    type Target = [Word];
 
-    fn deref(&self) -> &[AtomicU64] {
+    fn deref(&self) -> &[Word] {
         &self.0
+    }
+}
+
+/// An atomic that the checker follows.
+///
+/// Loom orders the stores to a word only where one happens before the other, so that it lets a store
+/// come before a compare-and-swap that has not seen it, and after it as well. No machine does that: a
+/// compare-and-swap follows directly upon what it has read. A store that is a swap has its one place.
+#[derive(Default)]
+pub(crate) struct Word(AtomicU64);
+
+impl Word {
+    pub(crate) fn load(&self, ordering: Ordering) -> u64 {
+        self.0.load(ordering)
+    }
+
+    pub(crate) fn store(&self, value: u64, ordering: Ordering) {
+        self.0.swap(value, ordering);
+    }
+
+    pub(crate) fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {
+        self.0.fetch_add(value, ordering)
+    }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.0.compare_exchange(current, new, success, failure)
     }
 }
 
