@@ -232,13 +232,18 @@ impl Changing<'_> {
         while let Some(Spared { prefix, value }) = spared.pop() {
             let place = self.geometry.place(&prefix);
             let is_other = place.bucket != self.place.bucket;
+            // Room first, and then the change. To make room may change the same bucket: begun twice, its
+            // stamp would look like a mark, which readers overlook, and the words written after that
+            // are ordered behind nothing else. On a processor that reorders stores a reader could take
+            // its entity's new head with the old bytes behind it for whole.
+            let Some(row) = self.room(value.len(), &mut spared, &mut rounds) else {
+                continue;
+            };
             if is_other {
                 bucket::begin(self.words, place.bucket);
             }
-            if let Some(row) = self.room(value.len(), &mut spared, &mut rounds) {
-                self.append(row, &prefix, &value);
-                self.point(&prefix, &place, row);
-            }
+            self.append(row, &prefix, &value);
+            self.point(&prefix, &place, row);
             if is_other {
                 bucket::end(self.words, place.bucket, 0);
             }
