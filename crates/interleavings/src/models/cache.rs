@@ -131,7 +131,8 @@ pub(super) fn a_fill_under_a_commit_never_stays() {
 pub(super) fn a_pass_over_several_rows_is_of_one_moment() {
     check(|| {
         let scene = Arc::new(Scene::warm(2));
-        let writer = beside(&scene, |scene| scene.write(&[A, B]));
+        // Published in the other order than they are read in.
+        let writer = beside(&scene, |scene| scene.write(&[B, A]));
         let [a, b] = scene.read_both();
         assert_eq!(a, b, "half of a batch");
         over(writer);
@@ -144,7 +145,7 @@ pub(super) fn a_pass_with_a_row_missing_is_of_one_moment() {
         let scene = Arc::new(Scene::of_buckets(2));
         scene.database.commit(&[A, B]);
         scene.read(A);
-        let writer = beside(&scene, |scene| scene.write(&[A, B]));
+        let writer = beside(&scene, |scene| scene.write(&[B, A]));
         let [a, b] = scene.read_both();
         assert_eq!(a, b, "half of a batch");
         over(writer);
