@@ -143,6 +143,8 @@ mod read;
 mod schema;
 #[cfg(feature = "store")]
 mod store;
+#[cfg(feature = "store")]
+mod sync;
 mod time;
 #[cfg(feature = "store")]
 mod trace;

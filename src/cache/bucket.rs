@@ -8,8 +8,7 @@
 //! The stamp is a sequence lock that also counts commits under way. Whoever changes a bucket holds the
 //! lock of its shard; marks are set without it.
 
-use super::memory::Words;
-use std::sync::atomic::{Ordering, fence};
+use crate::sync::{Ordering, Words, fence};
 
 pub(super) const BUCKET_WORDS: usize = 8;
 pub(super) const BUCKET_BYTES: usize = BUCKET_WORDS * 8;

@@ -29,7 +29,6 @@
 //! second look, and never an answer.
 
 mod bucket;
-mod memory;
 mod news;
 mod ring;
 mod shard;
@@ -39,8 +38,9 @@ pub(crate) use news::News;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::key::Prefix;
-use memory::Words;
+use crate::sync::Words;
 use shard::{Geometry, Place, Shard};
+use std::io;
 
 /// A larger value is not kept, nor one that would take more than an eighth of a shard.
 const VALUE_BYTES_MAX: usize = 64 << 10;
@@ -83,15 +83,19 @@ impl RowCache {
     /// # Errors
     /// `InvalidArgument` when the operating system does not give so much address space.
     pub(crate) fn new(bytes: u64) -> Result<RowCache> {
-        let geometry = Geometry::of(bytes.max(RowCache::BYTES_MIN));
-        let words = Words::zeroed(geometry.words()).map_err(|error| {
+        RowCache::of(bytes.max(RowCache::BYTES_MIN)).map_err(|error| {
             Error::new(
                 ErrorKind::InvalidArgument,
                 format!("a row cache of {bytes} bytes cannot be had ({error}); give it less"),
             )
-        })?;
+        })
+    }
+
+    /// The same of any size, however little it is worth.
+    pub(crate) fn of(bytes: u64) -> io::Result<RowCache> {
+        let geometry = Geometry::of(bytes);
         Ok(RowCache {
-            words,
+            words: Words::zeroed(geometry.words())?,
             geometry,
             shards: (0..geometry.shards).map(|_| Shard::default()).collect(),
         })

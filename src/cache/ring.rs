@@ -9,9 +9,8 @@
 //! A row that was wanted since it came in is given another round. What is read once and never again, as
 //! by a scan, passes through without driving out what is read all the time.
 
-use super::memory::Words;
 use crate::format::key::{PREFIX_BYTES, Prefix};
-use std::sync::atomic::Ordering;
+use crate::sync::{Ordering, Words};
 
 pub(super) const HEADER_WORDS: usize = 4;
 /// The length of what is no row: the rest of the ring that the next row did not fit into.

@@ -2,12 +2,10 @@
 //! who change it.
 
 use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot};
-use super::memory::Words;
 use super::ring::{self, HEADER_WORDS, Header, Ring};
 use super::{Sought, VALUE_BYTES_MAX};
 use crate::format::key::Prefix;
-use parking_lot::{Mutex, MutexGuard};
-use std::sync::atomic::Ordering;
+use crate::sync::{Mutex, MutexGuard, Ordering, Words};
 
 /// Rows that are given another round for one that comes in. More would make a writer wait.
 const SPARED_MAX: usize = 16;
@@ -234,13 +232,18 @@ impl Changing<'_> {
         while let Some(Spared { prefix, value }) = spared.pop() {
             let place = self.geometry.place(&prefix);
             let is_other = place.bucket != self.place.bucket;
+            // Room first, and then the change. To make room may change the same bucket: begun twice, its
+            // stamp would look like a mark, which readers overlook, and the words written after that
+            // are ordered behind nothing else. On a processor that reorders stores a reader could take
+            // its entity's new head with the old bytes behind it for whole.
+            let Some(row) = self.room(value.len(), &mut spared, &mut rounds) else {
+                continue;
+            };
             if is_other {
                 bucket::begin(self.words, place.bucket);
             }
-            if let Some(row) = self.room(value.len(), &mut spared, &mut rounds) {
-                self.append(row, &prefix, &value);
-                self.point(&prefix, &place, row);
-            }
+            self.append(row, &prefix, &value);
+            self.point(&prefix, &place, row);
             if is_other {
                 bucket::end(self.words, place.bucket, 0);
             }

@@ -12,7 +12,7 @@
 use super::owner::Owner;
 use super::receipt::{Receipt, SetAside};
 use crate::error::{Error, ErrorKind, Result};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

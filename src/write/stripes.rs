@@ -5,7 +5,7 @@
 //! other. A reader takes none.
 
 use crate::format::key::Prefix;
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 
 const STRIPES: usize = 1_024;
 

@@ -11,7 +11,7 @@ use crate::{Code, Finding, Tree};
 
 /// The modules of `src/`, lowest rank first: the architecture in one screen.
 pub const RANKS: &[&[&str]] = &[
-    &["error", "limits"],
+    &["error", "limits", "sync"],
     &["time", "id", "op", "value", "failpoint", "trace"],
     &["schema", "metrics"],
     &["format", "cache"],

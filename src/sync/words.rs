@@ -15,10 +15,10 @@ use std::sync::atomic::AtomicU64;
 const LARGE: usize = 256 << 20;
 
 /// Words that many threads read and write at once.
-pub(super) struct Words(MmapMut);
+pub(crate) struct Words(MmapMut);
 
 impl Words {
-    pub(super) fn zeroed(words: usize) -> io::Result<Words> {
+    pub(crate) fn zeroed(words: usize) -> io::Result<Words> {
         let map = MmapMut::map_anon(words * size_of::<AtomicU64>())?;
         // Rows lie anywhere, and a page of 4 KiB for each costs a second miss. But a small store with
         // large pages takes megabytes for its first rows, so that only a large cache has them. Not every
@@ -32,7 +32,7 @@ impl Words {
 
     /// Asks for the line of a word. A word out of range is no word, and nothing is asked for.
     #[inline]
-    pub(super) fn prefetch(&self, word: usize) {
+    pub(crate) fn prefetch(&self, word: usize) {
         #[cfg(target_arch = "x86_64")]
         if let Some(word) = self.get(word) {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
