@@ -125,7 +125,9 @@ pub(super) fn create(path: &Path) -> Result<()> {
 
 /// Ownership of a directory, for as long as it lives. A killed owner owns nothing.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+    /// The process that took it.
+    owner: u32,
 }
 
 impl Lock {
@@ -172,7 +174,22 @@ impl Lock {
             Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {}
             said => said.map_err(failed)?,
         }
-        Ok(Lock { _file: lock })
+        Ok(Lock {
+            file: lock,
+            owner: std::process::id(),
+        })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a child that was forked meanwhile, and every child is for a moment
+    /// until it becomes another program, has a copy, and would keep the store locked. The child itself
+    /// owns nothing, and leaves the lock to its parent.
+    fn drop(&mut self) {
+        if self.owner == std::process::id() {
+            // Closing it is what is left where this fails.
+            let _unlocked = self.file.unlock();
+        }
     }
 }
 

@@ -91,3 +91,31 @@ fn a_child_that_drops_its_copy_leaves_the_parents_store_alone() {
     assert_eq!(error.kind(), ErrorKind::Locked);
     store.close().unwrap();
 }
+
+#[test]
+fn a_store_that_was_closed_is_free_though_a_child_was_forked_while_it_was_open() {
+    // Who is hurt: a process that closes its store and opens it again while another thread of it starts
+    // a program: for a moment that child has a copy of the lock.
+    let world = World::with(weather());
+    // SAFETY: the child calls nothing but `pause`, and is ended below; an alarm ends it in any case.
+    #[expect(unsafe_code, reason = "a fork is a call of the system")]
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork failed");
+    if child == 0 {
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "a fork is a call of the system")]
+        unsafe {
+            libc::alarm(PATIENCE);
+            libc::pause();
+            libc::_exit(0);
+        }
+    }
+    let reopened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.reopen()));
+    // SAFETY: the child made above is ended and waited for.
+    #[expect(unsafe_code, reason = "a fork is a call of the system")]
+    unsafe {
+        libc::kill(child, libc::SIGKILL);
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+    assert!(reopened.is_ok(), "the store is still locked");
+}
