@@ -57,7 +57,7 @@ impl Scene {
     /// A cache so small that it holds no more than the rows of a model.
     pub(crate) fn of_buckets(buckets: u64) -> Scene {
         Scene {
-            cache: RowCache::of(640 * buckets).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, false).expect("memory of a model"),
             database: Database::new(),
         }
     }
