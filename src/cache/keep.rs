@@ -152,8 +152,15 @@ mod tests {
         let largest = Header::of_value(VALUE_BYTES_MAX).words();
         for words in 1..=largest {
             let class = Class::of(words);
-            assert!(class.words >= words && class.words <= words + words / 8, "{words}");
-            assert_eq!(Class::of(class.words), class, "given back it is of the same size");
+            assert!(
+                class.words >= words && class.words <= words + words / 8,
+                "{words}"
+            );
+            assert_eq!(
+                Class::of(class.words),
+                class,
+                "given back it is of the same size"
+            );
             assert!(class.index < CLASSES);
         }
     }

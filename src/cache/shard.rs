@@ -77,7 +77,9 @@ impl Geometry {
     /// How many bytes are divided into rings of so many, and buckets.
     pub(super) fn bytes_of_rings(bytes: u64) -> u64 {
         let of_both = RING_BYTES_PER_BUCKET + BUCKET_BYTES as u64;
-        bytes.div_ceil(RING_BYTES_PER_BUCKET).saturating_mul(of_both)
+        bytes
+            .div_ceil(RING_BYTES_PER_BUCKET)
+            .saturating_mul(of_both)
     }
 
     pub(super) fn words(&self) -> usize {

@@ -47,15 +47,21 @@ fn read_cached(
     rows: &mut [Row],
 ) -> Result<()> {
     for (view, entity) in asked.iter().take(BUCKETS_AHEAD) {
-        lookup.cache_of(view).inspect(|cache| cache.expect(entity.prefix()));
+        lookup
+            .cache_of(view)
+            .inspect(|cache| cache.expect(entity.prefix()));
     }
     let mut seen = Vec::with_capacity(asked.len());
     for (at, (view, entity)) in asked.iter().enumerate() {
         if let Some((view, ahead)) = asked.get(at + BUCKETS_AHEAD) {
-            lookup.cache_of(view).inspect(|cache| cache.expect(ahead.prefix()));
+            lookup
+                .cache_of(view)
+                .inspect(|cache| cache.expect(ahead.prefix()));
         }
         if let Some((view, ahead)) = asked.get(at + ROWS_AHEAD) {
-            lookup.cache_of(view).inspect(|cache| cache.expect_row(ahead.prefix()));
+            lookup
+                .cache_of(view)
+                .inspect(|cache| cache.expect_row(ahead.prefix()));
         }
         seen.push(match lookup.cache_of(view) {
             Some(cache) => lookup.read_cached(cache, view, entity, question, &mut rows[at])?,

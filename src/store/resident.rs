@@ -14,8 +14,8 @@ use crate::kv::{Family, Kv, Walk};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Room for rows to come where nobody has said how much there is to be.
-const BYTES_TO_GROW: u64 = 1 << 20;
+/// Room for rows to come where nobody has said how much there is to be. It takes no memory until they do.
+const BYTES_TO_GROW: u64 = 64 << 20;
 
 /// What was chosen.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ impl StoreOptions {
     /// namespace is named `namespace.view`.
     ///
     /// How many bytes they may take is set by [`resident_bytes`](Self::resident_bytes). Where it is not,
-    /// what they take is measured at open and half as much again is left to grow; under a
+    /// what they take is measured at open; half as much again, and 64 MiB, are left to grow. Under a
     /// [`memory_budget`](Self::memory_budget) it is a quarter of that. A row that finds no room later, or
     /// is larger than 64 KiB, is read from the database, counted by
     /// [`ResidentStats::evicted`](crate::ResidentStats::evicted) and told once to a subscriber of `tracing`.

@@ -161,7 +161,9 @@ impl Writer {
         }
         let mut latest = gathered.latest_room();
         let (kv_batch, newest) = self.join(&gathered, now, &mut latest, &mut receipt)?;
-        let news = self.caches.each(|cache, resident| latest.news(cache, resident));
+        let news = self
+            .caches
+            .each(|cache, resident| latest.news(cache, resident));
         let staged = (quarantine, (&bad[..], &done[..]), &newest);
         self.commit(kv_batch, news, staged, options.on_pressure)?;
         drop(held);
