@@ -258,7 +258,7 @@ fn a_resident_row_is_current_after_a_late_put_an_erase_and_a_fact_that_comes_due
         assert_eq!(erase("2", EraseOptions::new()), 1);
         let erased = latest(&world.store, &view, "2");
         assert_eq!(erased.unwrap(), Verdict::Never);
-        world.write(put("3", at(4), 44.0));
+        world.write(put("3", at(4), 44.0).recorded(world.store.now()));
         assert_eq!(erase("3", EraseOptions::new().recorded_at(at(12))), 1);
         assert_eq!(world.temp("3"), Some(44.0));
         assert_eq!(erase("nowhere", EraseOptions::new()), 0);
