@@ -62,7 +62,18 @@ impl Scene {
         }
     }
 
-    /// The same, with the first version of both entities in the database and in the cache.
+    /// A cache that gives no row up, and knows that there is none yet.
+    pub(crate) fn resident(buckets: u64) -> Scene {
+        let scene = Scene {
+            cache: RowCache::of(640 * buckets, true).expect("memory of a model"),
+            database: Database::new(),
+        };
+        scene.cache.loaded();
+        scene
+    }
+
+    /// One as in [`of_buckets`](Self::of_buckets), with the first version of both entities in the database
+    /// and in the cache.
     pub(crate) fn warm(buckets: u64) -> Scene {
         let scene = Scene::of_buckets(buckets);
         scene.write(&[A, B]);
