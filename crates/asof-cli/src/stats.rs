@@ -344,6 +344,7 @@ fn nearness(nearest: &Pressure) -> String {
         return nearest.to_string();
     }
     let limit = nearest.limit.name().replace('_', " ");
+    let limit = limit.replace("level0", "level 0");
     format!("{:.0} % of {limit}", nearest.nearness * 100.0)
 }
 

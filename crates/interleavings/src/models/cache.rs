@@ -250,10 +250,10 @@ pub(super) fn what_a_complete_cache_does_not_hold_is_nowhere() {
 pub(super) fn a_row_that_found_no_room_is_never_taken_for_none() {
     check(|| {
         let scene = Arc::new(Scene::resident(1));
-        // Of 72 words four times 18 are taken.
-        for n in 1..=4 {
+        // Of 72 words six times 12 are taken.
+        for n in 1..=6 {
             let mut news = scene.cache.news();
-            news.put(&prefix(2 * n), &[9; 14 * 8]);
+            news.put(&prefix(2 * n), &[9; 8 * 8]);
             news.mark().publish();
         }
         assert!(scene.cache.is_complete(), "not yet");
