@@ -131,6 +131,20 @@ fn a_resident_view_answers_without_the_database() {
 }
 
 #[test]
+fn every_view_that_is_named_is_resident() {
+    let world = two_views(50, |options| options.resident(["beside", "weather"]));
+    assert_eq!(resident(&world.store).rows, 100);
+    spoil_tables(&world.path());
+    let beside = world.store.view("beside").unwrap();
+    let seven = beside.entity(["7"]).unwrap();
+    assert_eq!(
+        temp(&world.store, &beside, &seven, Question::latest()),
+        Some(7.0)
+    );
+    assert_eq!(world.temp("7"), Some(7.0));
+}
+
+#[test]
 fn a_resident_view_answers_from_memory_after_writes() {
     let world = half_resident(100);
     let view = world.view();
