@@ -49,7 +49,6 @@ pub(super) fn room_bytes(length: usize) -> u64 {
 }
 
 /// The bucket of an entity, and those that it goes on in.
-#[inline]
 pub(super) fn buckets(words: &Words, place: &Place) -> impl Iterator<Item = usize> {
     let next = move |bucket: &usize| {
         let at = place.arena + Slot::load(words, *bucket, SLOTS - 1).leads_to()?;

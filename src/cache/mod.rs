@@ -122,10 +122,20 @@ impl RowCache {
     /// Copies what is cached of an entity to the end of `out`.
     #[inline]
     pub(crate) fn read(&self, prefix: &Prefix, out: &mut Vec<u8>) -> Sought {
-        match shard::read(&self.words, &self.geometry.place(prefix), prefix, out) {
-            // Not before the stamp: a row that was left out by then has made this false.
-            Sought::Miss(stamp) if self.is_complete.load(Ordering::Acquire) => Sought::Hit(stamp),
+        let place = self.geometry.place(prefix);
+        match shard::read(&self.words, &place, prefix, out) {
+            Sought::Miss(stamp) if self.geometry.keeps => self.read_on(&place, prefix, stamp, out),
             sought => sought,
+        }
+    }
+
+    /// The same where no row is given up, of an entity that its bucket did not show.
+    #[cold]
+    fn read_on(&self, place: &Place, prefix: &Prefix, stamp: Stamp, out: &mut Vec<u8>) -> Sought {
+        match shard::read_beyond(&self.words, place, prefix, stamp, out) {
+            // Not before the stamp: a row that was left out by then has made this false.
+            Some(Sought::Miss(stamp)) if self.is_complete() => Sought::Hit(stamp),
+            sought => sought.unwrap_or(Sought::Busy),
         }
     }
 

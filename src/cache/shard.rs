@@ -1,7 +1,7 @@
 //! A share of the cache: buckets, and a ring of rows that they point into, under one lock for those
 //! who change it.
 
-use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot};
+use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot, Stamp};
 use super::keep;
 use super::ring::{self, HEADER_WORDS, Header, Ring};
 use super::{Sought, VALUE_BYTES_MAX};
@@ -116,7 +116,7 @@ pub(super) fn read(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<
         if !before.is_quiet() {
             return Sought::Busy;
         }
-        let found = copy(words, place, prefix, out);
+        let found = copy(words, place, place.bucket, prefix, out);
         let after = bucket::stamp_now(words, place.bucket);
         if bucket::is_whole(before, after) {
             return match found {
@@ -132,25 +132,39 @@ pub(super) fn read(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<
     Sought::Busy
 }
 
-/// What is copied is worth nothing unless the stamp says so: until then it may be any bytes.
-#[inline]
-fn copy(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<u8>) -> Option<(Slot, usize)> {
-    let wanted = ring::prefix_words(prefix);
-    let found = copy_from(words, place, place.bucket, &wanted, out);
-    found.or_else(|| {
-        let mut buckets = keep::buckets(words, place).skip(1);
-        buckets.find_map(|bucket| copy_from(words, place, bucket, &wanted, out))
+/// Looks where the bucket goes on, after it was looked at under this stamp. None if it has changed since.
+#[cold]
+pub(super) fn read_beyond(
+    words: &Words,
+    place: &Place,
+    prefix: &Prefix,
+    before: Stamp,
+    out: &mut Vec<u8>,
+) -> Option<Sought> {
+    let start = out.len();
+    let mut buckets = keep::buckets(words, place).skip(1);
+    let found = buckets.find_map(|bucket| copy(words, place, bucket, prefix, out));
+    if !bucket::is_whole(before, bucket::stamp_now(words, place.bucket)) {
+        out.truncate(start);
+        return None;
+    }
+    Some(match found {
+        Some(_) => Sought::Hit(before),
+        None => Sought::Miss(before),
     })
 }
 
-#[inline]
-fn copy_from(
+/// What is copied is worth nothing unless the stamp says so: until then it may be any bytes.
+// Always: whoever looks where a bucket goes on calls it too, and must not keep it out of line.
+#[inline(always)]
+fn copy(
     words: &Words,
     place: &Place,
     bucket: usize,
-    wanted: &[u64; 3],
+    prefix: &Prefix,
     out: &mut Vec<u8>,
 ) -> Option<(Slot, usize)> {
+    let wanted = ring::prefix_words(prefix);
     for at in 0..SLOTS {
         let slot = Slot::load(words, bucket, at);
         if !slot.has(place.fingerprint) {
@@ -159,7 +173,7 @@ fn copy_from(
         let row = place.arena + slot.at();
         // How long it is stands in its first line. The others are on their way meanwhile.
         expect_rest(words, row);
-        if !is_of(words, row, wanted) {
+        if !is_of(words, row, &wanted) {
             continue;
         }
         let header = Header::load(words, row)?;

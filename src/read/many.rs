@@ -1,7 +1,7 @@
 //! Many rows at once, all of one state of the store.
 
 use super::lookup::{Cached, LATEST, Lookup};
-use crate::cache::Stamp;
+use crate::cache::{RowCache, Stamp};
 use crate::catalog::{Entity, View};
 use crate::error::Result;
 use crate::format::checksum;
@@ -19,8 +19,10 @@ pub(crate) fn read_many(
     question: Question,
     rows: &mut [Row],
 ) -> Result<()> {
+    let mut residents = 0;
     for (view, entity) in asked {
         view.owns(entity)?;
+        residents += usize::from(view.state.is_resident);
     }
     if !lookup.may_be_latest(question) {
         return lookup.under_snapshot(|lookup| {
@@ -30,8 +32,13 @@ pub(crate) fn read_many(
             Ok(())
         });
     }
-    match lookup.caches {
-        Some(_) => read_cached(lookup, asked, question, rows),
+    // Mostly all views have their rows in one memory, which is then looked up once and not for each row.
+    let is_mixed = residents != 0 && residents != asked.len();
+    match lookup.caches.and_then(|caches| caches.of(residents > 0)) {
+        _ if is_mixed && lookup.caches.is_some() => {
+            read_cached(lookup, |view| lookup.cache_of(view), asked, question, rows)
+        }
+        Some(cache) => read_cached(lookup, |_| Some(cache), asked, question, rows),
         None => {
             let all = (0..asked.len()).map(|at| (at, None)).collect();
             lookup.under_snapshot(|stored| read_stored(stored, lookup, all, asked, question, rows))
@@ -40,35 +47,30 @@ pub(crate) fn read_many(
 }
 
 /// Rows from memory, and from one snapshot of the database those that are not there.
-fn read_cached(
+fn read_cached<'c>(
     lookup: &Lookup<'_>,
+    cache_of: impl Fn(&View) -> Option<&'c RowCache>,
     asked: &[(&View, &Entity)],
     question: Question,
     rows: &mut [Row],
 ) -> Result<()> {
     for (view, entity) in asked.iter().take(BUCKETS_AHEAD) {
-        lookup
-            .cache_of(view)
-            .inspect(|cache| cache.expect(entity.prefix()));
+        cache_of(view).inspect(|cache| cache.expect(entity.prefix()));
     }
     let mut seen = Vec::with_capacity(asked.len());
     for (at, (view, entity)) in asked.iter().enumerate() {
         if let Some((view, ahead)) = asked.get(at + BUCKETS_AHEAD) {
-            lookup
-                .cache_of(view)
-                .inspect(|cache| cache.expect(ahead.prefix()));
+            cache_of(view).inspect(|cache| cache.expect(ahead.prefix()));
         }
         if let Some((view, ahead)) = asked.get(at + ROWS_AHEAD) {
-            lookup
-                .cache_of(view)
-                .inspect(|cache| cache.expect_row(ahead.prefix()));
+            cache_of(view).inspect(|cache| cache.expect_row(ahead.prefix()));
         }
-        seen.push(match lookup.cache_of(view) {
+        seen.push(match cache_of(view) {
             Some(cache) => lookup.read_cached(cache, view, entity, question, &mut rows[at])?,
             None => Cached::Unknown,
         });
     }
-    let is_current = |at: usize| match (&seen[at], lookup.cache_of(asked[at].0)) {
+    let is_current = |at: usize| match (&seen[at], cache_of(asked[at].0)) {
         (Cached::Answered(stamp), Some(cache)) => cache.is_still(asked[at].1.prefix(), *stamp),
         (Cached::Answered(_) | Cached::Missing(_) | Cached::Unknown, _) => false,
     };
