@@ -120,6 +120,10 @@ fn reads(c: &mut Criterion) {
     let blocks_kept = StoreOptions::new().row_cache_bytes(0);
     let bare = filled(blocks_kept, ENTITIES, 1).expect("a store");
     bare.ask(&mut group, "latest_row_cache_off", |_| Question::latest());
+    let resident = StoreOptions::new().row_cache_bytes(0).resident(["user"]);
+    let resident = filled(resident, ENTITIES, 1).expect("a store");
+    resident.ask(&mut group, "latest_resident", |_| Question::latest());
+    assert!(resident.store.stats().expect("stats").resident.is_complete);
     let past = |at: usize, versions: i64| Question::as_of(time(at as i64 / 7 % versions));
     bare.ask(&mut group, "as_of_1_version", |at| past(at, 1));
     hot.ask(&mut group, "as_of_10_versions", |at| past(at, VERSIONS));

@@ -89,5 +89,6 @@
 //! | `set aside` | warn | rows, first | bad rows went to the quarantine; the reason of the first |
 //! | `refused` | warn | rows, first | a batch was refused because of bad rows |
 //! | `floor moved` | info | namespace, view, floor | microseconds; in force from now on |
+//! | `not resident` | warn | rows, capacity_bytes | rows of resident views found no room in memory and are read from the database; told once |
 //! | `poisoned` | error | why | the handle takes no more writes; told once |
 //! | `slow` | warn | operation, elapsed_ms, expected_ms | a span took longer than expected: open 5 s, apply and sync 500 ms, write 100 ms |

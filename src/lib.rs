@@ -178,7 +178,7 @@ pub use schema::{
 #[cfg(feature = "store")]
 pub use store::{
     CacheStats, CensusProgress, FamilyStats, FamilyVerdict, FileVerdict, PressureStats,
-    RowCacheStats, Spread, Stats, ViewCensus, ViewStats,
+    ResidentStats, RowCacheStats, Spread, Stats, ViewCensus, ViewStats,
 };
 #[cfg(feature = "store")]
 pub use store::{

@@ -162,6 +162,16 @@ pub(crate) fn floor_moved(namespace: &str, view: &str, floor_micros: i64) {
     );
 }
 
+/// Of the rows of resident views, and the bytes that they may take.
+pub(crate) fn left_out(rows: u64, capacity_bytes: u64) {
+    tell!(
+        warn,
+        "not resident",
+        rows = rows,
+        capacity_bytes = capacity_bytes
+    );
+}
+
 pub(crate) fn poisoned(why: &str) {
     tell!(error, "poisoned", why = why);
 }

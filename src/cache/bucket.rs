@@ -7,6 +7,9 @@
 //!
 //! The stamp is a sequence lock that also counts commits under way. Whoever changes a bucket holds the
 //! lock of its shard; marks are set without it.
+//!
+//! In a cache that gives no row up, the last place of a full bucket leads to more places instead: see
+//! [`keep`](super::keep).
 
 use crate::sync::{Ordering, Words, fence};
 
@@ -56,6 +59,11 @@ pub(super) fn mark(words: &Words, bucket: usize) {
     words[bucket].fetch_add(MARK, Ordering::AcqRel);
 }
 
+/// Takes a mark back: the commit did not happen, and the bucket holds what it held.
+pub(super) fn unmark(words: &Words, bucket: usize) {
+    words[bucket].fetch_add(MARK.wrapping_neg(), Ordering::Release);
+}
+
 /// Begins a change.
 pub(super) fn begin(words: &Words, bucket: usize) {
     words[bucket].fetch_add(CHANGING, Ordering::Relaxed);
@@ -84,6 +92,8 @@ pub(super) struct Slot(u64);
 
 const VISITED: u64 = 1 << 47;
 const AT: u64 = VISITED - 1;
+/// No row: more places stand there. Read as a row, it is one beyond every ring.
+const MORE: u64 = 1 << 46;
 
 impl Slot {
     pub(super) const EMPTY: Slot = Slot(0);
@@ -95,6 +105,17 @@ impl Slot {
     #[inline]
     pub(super) fn load(words: &Words, bucket: usize, slot: usize) -> Slot {
         Slot(words[bucket + 1 + slot].load(Ordering::Relaxed))
+    }
+
+    /// More places at a word of the ring.
+    pub(super) fn more(at: usize) -> Slot {
+        Slot(MORE | (at as u64 + 1))
+    }
+
+    /// The word of the ring where more places stand; none where this is a row, or empty.
+    pub(super) fn leads_to(self) -> Option<usize> {
+        let at = (self.0 & AT & !MORE).wrapping_sub(1);
+        (self.0 & MORE != 0).then_some(at as usize)
     }
 
     pub(super) fn store(self, words: &Words, bucket: usize, slot: usize) {
@@ -119,6 +140,10 @@ impl Slot {
     #[inline]
     pub(super) fn is_visited(self) -> bool {
         self.0 & VISITED != 0
+    }
+
+    pub(super) fn visited(self) -> Slot {
+        Slot(self.0 | VISITED)
     }
 
     pub(super) fn unvisited(self) -> Slot {

@@ -27,29 +27,42 @@
 //!
 //! An eviction changes the stamp too, because the room is used again. That costs a fill or a batch a
 //! second look, and never an answer.
+//!
+//! # A cache that gives no row up
+//!
+//! Of [resident](Caches) views all rows are here, put in before anybody reads. Room is used
+//! [otherwise](keep), and what finds none is counted and left to RocksDB. As long as that never happened,
+//! an entity that is not here has no row: its bucket holds what RocksDB held at the moment of the stamp,
+//! and that is nothing. Whoever leaves a row out says so before the bucket changes, and who misses asks
+//! after it has seen the stamp, so nobody takes a row that was left out for one that is not there.
 
 mod bucket;
+mod caches;
+mod keep;
 mod news;
 mod ring;
 mod shard;
 
 pub(crate) use bucket::Stamp;
-pub(crate) use news::News;
+pub(crate) use caches::Caches;
+pub(crate) use news::{Marked, News};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::key::Prefix;
-use crate::sync::Words;
+use crate::sync::{AtomicBool, Ordering, Words};
 use shard::{Geometry, Place, Shard};
 use std::io;
 
 /// A larger value is not kept, nor one that would take more than an eighth of a shard.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
-/// The cache of a store.
+/// One cache of a store.
 pub(crate) struct RowCache {
     words: Words,
     geometry: Geometry,
     shards: Box<[Shard]>,
+    /// Every row is here, so that what is not here is nowhere.
+    is_complete: AtomicBool,
 }
 
 /// What a look into the cache came to.
@@ -71,6 +84,7 @@ pub(crate) struct RowCacheCounts {
     pub(crate) rows: u64,
     pub(crate) fills: u64,
     pub(crate) evictions: u64,
+    pub(crate) is_complete: bool,
 }
 
 impl RowCache {
@@ -83,28 +97,46 @@ impl RowCache {
     /// # Errors
     /// `InvalidArgument` when the operating system does not give so much address space.
     pub(crate) fn new(bytes: u64) -> Result<RowCache> {
-        RowCache::of(bytes.max(RowCache::BYTES_MIN)).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                format!("a row cache of {bytes} bytes cannot be had ({error}); give it less"),
-            )
-        })
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), false).map_err(|error| too_many(bytes, error))
+    }
+
+    /// One that gives no row up to make room for another. It is to be [loaded](Self::load).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn keeping(bytes: u64) -> Result<RowCache> {
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), true).map_err(|error| too_many(bytes, error))
     }
 
     /// The same of any size, however little it is worth.
-    pub(crate) fn of(bytes: u64) -> io::Result<RowCache> {
-        let geometry = Geometry::of(bytes);
+    pub(crate) fn of(bytes: u64, keeps: bool) -> io::Result<RowCache> {
+        let geometry = Geometry::of(bytes, keeps);
         Ok(RowCache {
             words: Words::zeroed(geometry.words())?,
             geometry,
             shards: (0..geometry.shards).map(|_| Shard::default()).collect(),
+            is_complete: AtomicBool::new(false),
         })
     }
 
     /// Copies what is cached of an entity to the end of `out`.
     #[inline]
     pub(crate) fn read(&self, prefix: &Prefix, out: &mut Vec<u8>) -> Sought {
-        shard::read(&self.words, &self.geometry.place(prefix), prefix, out)
+        let place = self.geometry.place(prefix);
+        match shard::read(&self.words, &place, prefix, out) {
+            Sought::Miss(stamp) if self.geometry.keeps => self.read_on(&place, prefix, stamp, out),
+            sought => sought,
+        }
+    }
+
+    /// The same where no row is given up, of an entity that its bucket did not show.
+    #[cold]
+    fn read_on(&self, place: &Place, prefix: &Prefix, stamp: Stamp, out: &mut Vec<u8>) -> Sought {
+        match shard::read_beyond(&self.words, place, prefix, stamp, out) {
+            // Not before the stamp: a row that was left out by then has made this false.
+            Some(Sought::Miss(stamp)) if self.is_complete() => Sought::Hit(stamp),
+            sought => sought.unwrap_or(Sought::Busy),
+        }
     }
 
     /// Asks the memory for the bucket of an entity that will be read soon.
@@ -129,15 +161,45 @@ impl RowCache {
     /// Puts a row here that was read from RocksDB after the bucket had this stamp, unless something
     /// was committed since. An entity that has no row has an empty one.
     pub(crate) fn fill(&self, prefix: &Prefix, noted: Stamp, value: &[u8]) {
-        if value.len() > self.value_bytes_max() {
+        // That there is no row is no row to be kept.
+        if value.len() > self.value_bytes_max() || (self.geometry.keeps && value.is_empty()) {
             return;
         }
         let place = self.geometry.place(prefix);
         let mut ring = self.shards[place.shard].lock();
         if bucket::begin_if(&self.words, place.bucket, noted) {
             ring.fills += 1;
-            self.change(&mut ring, &place, prefix, Some(value), 0);
+            self.change(&mut ring, &place, prefix, Some(value));
+            bucket::end(&self.words, place.bucket, 0);
         }
+    }
+
+    /// Puts a row in while nobody reads yet. Says whether there was room.
+    pub(crate) fn load(&self, prefix: &Prefix, value: &[u8]) -> bool {
+        self.mark(prefix);
+        self.publish(prefix, Some(value))
+    }
+
+    /// All rows were put in. Those that found no room are in RocksDB.
+    pub(crate) fn loaded(&self) {
+        let is_complete = self.counts().evictions == 0;
+        self.is_complete.store(is_complete, Ordering::Release);
+    }
+
+    /// Whether no row has been left out since all were put in.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// How many bytes a row with so long a value takes; none if it would not be kept however many there
+    /// are.
+    pub(crate) fn bytes_of_row(length: usize) -> Option<u64> {
+        (length <= VALUE_BYTES_MAX).then(|| keep::room_bytes(length))
+    }
+
+    /// How many bytes a cache takes that keeps rows of so many bytes, buckets and all.
+    pub(crate) fn bytes_of_rows(bytes: u64) -> u64 {
+        Geometry::bytes_of_rings(bytes)
     }
 
     fn value_bytes_max(&self) -> usize {
@@ -154,24 +216,43 @@ impl RowCache {
         bucket::mark(&self.words, self.geometry.place(prefix).bucket);
     }
 
-    /// The commit is over, and left this row; none where nobody knows, or nothing is to be kept.
-    fn publish(&self, prefix: &Prefix, value: Option<&[u8]>) {
-        let value = value.filter(|value| value.len() <= self.value_bytes_max());
+    /// There was no commit.
+    fn unmark(&self, prefix: &Prefix) {
+        bucket::unmark(&self.words, self.geometry.place(prefix).bucket);
+    }
+
+    /// The commit is over, and left this row, or none. Says whether all that it left is here.
+    fn publish(&self, prefix: &Prefix, value: Option<&[u8]>) -> bool {
+        let kept = value.filter(|value| value.len() <= self.value_bytes_max());
+        self.end_commit(prefix, kept, kept.is_some() == value.is_some())
+    }
+
+    /// The commit is over, and nobody knows what it left.
+    fn let_go(&self, prefix: &Prefix) {
+        self.end_commit(prefix, None, false);
+    }
+
+    fn end_commit(&self, prefix: &Prefix, value: Option<&[u8]>, is_all: bool) -> bool {
         let place = self.geometry.place(prefix);
         let mut ring = self.shards[place.shard].lock();
         bucket::begin(&self.words, place.bucket);
-        self.change(&mut ring, &place, prefix, value, 1);
+        let is_here = self.change(&mut ring, &place, prefix, value) && is_all;
+        if self.geometry.keeps && !is_here {
+            ring.evictions += 1;
+            self.is_complete.store(false, Ordering::Release);
+        }
+        bucket::end(&self.words, place.bucket, 1);
+        is_here
     }
 
-    /// Changes a bucket whose stamp says that somebody does, and ends so many marks with it.
+    /// Changes a bucket whose stamp says that somebody does. Says whether it holds the value now.
     fn change(
         &self,
         ring: &mut ring::Ring,
         place: &Place,
         prefix: &Prefix,
         value: Option<&[u8]>,
-        marks: u64,
-    ) {
+    ) -> bool {
         let mut shard = shard::Changing {
             words: &self.words,
             geometry: &self.geometry,
@@ -180,9 +261,11 @@ impl RowCache {
         };
         match value {
             Some(value) => shard.put(prefix, value),
-            None => shard.remove(prefix),
+            None => {
+                shard.remove(prefix);
+                true
+            }
         }
-        bucket::end(&self.words, place.bucket, marks);
     }
 
     /// Takes the locks of all shards, one after the other.
@@ -192,6 +275,7 @@ impl RowCache {
             used_bytes: (self.geometry.words() - self.geometry.arena_words * self.shards.len())
                 as u64
                 * 8,
+            is_complete: self.is_complete(),
             ..RowCacheCounts::default()
         };
         for shard in &self.shards {
@@ -203,6 +287,13 @@ impl RowCache {
         }
         counts
     }
+}
+
+fn too_many(bytes: u64, error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::InvalidArgument,
+        format!("a row cache of {bytes} bytes cannot be had ({error}); give it less"),
+    )
 }
 
 impl std::fmt::Debug for RowCache {

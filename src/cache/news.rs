@@ -11,8 +11,8 @@ pub(crate) struct News<'c> {
     bytes: Vec<u8>,
 }
 
-/// A commit that may be under way: its buckets answer nobody. Dropped without being published, it
-/// forgets its entities, because nobody knows what the commit came to.
+/// A commit that may be under way: its buckets answer nobody. Dropped without a word about it, it lets
+/// go of its entities, because nobody knows what the commit came to.
 pub(crate) struct Marked<'c>(News<'c>);
 
 impl<'c> News<'c> {
@@ -31,7 +31,8 @@ impl<'c> News<'c> {
         self.rows.push((*prefix, Some(start..self.bytes.len())));
     }
 
-    /// Nothing of the entity is to be kept in memory.
+    /// The entity will have no row, and nothing of the one it had is left in memory; or the one that is
+    /// put after this.
     pub(crate) fn forget(&mut self, prefix: &Prefix) {
         self.rows.push((*prefix, None));
     }
@@ -54,12 +55,19 @@ impl Marked<'_> {
             self.0.cache.publish(&prefix, value);
         }
     }
+
+    /// To be called where nothing was committed: what is in memory is current.
+    pub(crate) fn withdraw(mut self) {
+        for (prefix, _) in std::mem::take(&mut self.0.rows) {
+            self.0.cache.unmark(&prefix);
+        }
+    }
 }
 
 impl Drop for Marked<'_> {
     fn drop(&mut self) {
         for (prefix, _) in std::mem::take(&mut self.0.rows) {
-            self.0.cache.publish(&prefix, None);
+            self.0.cache.let_go(&prefix);
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Ring {
     pub(super) rows: u64,
     pub(super) fills: u64,
     pub(super) evictions: u64,
+    /// In a cache that gives no row up: the first free room of each size, one word on; 0 for none.
+    pub(super) free: Vec<usize>,
 }
 
 /// The head of a row, or of a gap.
@@ -42,6 +44,14 @@ impl Header {
         Header {
             length: length as u32,
             words: (HEADER_WORDS + length.div_ceil(8)) as u32,
+        }
+    }
+
+    /// A value in a room that may be larger.
+    pub(super) fn in_room(length: usize, words: usize) -> Header {
+        Header {
+            length: length as u32,
+            words: words as u32,
         }
     }
 

@@ -1,7 +1,8 @@
 //! A share of the cache: buckets, and a ring of rows that they point into, under one lock for those
 //! who change it.
 
-use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot};
+use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot, Stamp};
+use super::keep;
 use super::ring::{self, HEADER_WORDS, Header, Ring};
 use super::{Sought, VALUE_BYTES_MAX};
 use crate::format::key::Prefix;
@@ -37,6 +38,8 @@ pub(super) struct Geometry {
     buckets: usize,
     /// Words of one ring.
     pub(super) arena_words: usize,
+    /// No row is given up to make room for another.
+    pub(super) keeps: bool,
 }
 
 /// Where an entity belongs.
@@ -46,15 +49,17 @@ pub(super) struct Place {
     /// The word of its bucket's stamp.
     pub(super) bucket: usize,
     /// The first word of the shard's ring.
-    arena: usize,
-    fingerprint: u16,
+    pub(super) arena: usize,
+    pub(super) fingerprint: u16,
 }
 
 impl Geometry {
     /// Divides so many bytes.
-    pub(super) fn of(bytes: u64) -> Geometry {
-        // As many locks as are useful, each with room for many rows of the largest kind.
-        let most = (bytes / (8 * VALUE_BYTES_MAX as u64)).clamp(1, 64) as usize;
+    pub(super) fn of(bytes: u64, keeps: bool) -> Geometry {
+        // As many locks as are useful, each with room for many rows of the largest kind. Where none is
+        // given up, for so many that one shard is about as full as another.
+        let rows = if keeps { 128 } else { 8 };
+        let most = (bytes / (rows * VALUE_BYTES_MAX as u64)).clamp(1, 64) as usize;
         let shard_bits = most.ilog2();
         let shards = 1 << shard_bits;
         let of_shard = bytes / shards as u64;
@@ -65,7 +70,16 @@ impl Geometry {
             shard_bits,
             buckets: buckets as usize,
             arena_words: arena_words as usize,
+            keeps,
         }
+    }
+
+    /// How many bytes are divided into rings of so many, and buckets.
+    pub(super) fn bytes_of_rings(bytes: u64) -> u64 {
+        let of_both = RING_BYTES_PER_BUCKET + BUCKET_BYTES as u64;
+        bytes
+            .div_ceil(RING_BYTES_PER_BUCKET)
+            .saturating_mul(of_both)
     }
 
     pub(super) fn words(&self) -> usize {
@@ -102,7 +116,7 @@ pub(super) fn read(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<
         if !before.is_quiet() {
             return Sought::Busy;
         }
-        let found = copy(words, place, prefix, out);
+        let found = copy(words, place, place.bucket, prefix, out);
         let after = bucket::stamp_now(words, place.bucket);
         if bucket::is_whole(before, after) {
             return match found {
@@ -118,12 +132,41 @@ pub(super) fn read(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<
     Sought::Busy
 }
 
+/// Looks where the bucket goes on, after it was looked at under this stamp. None if it has changed since.
+#[cold]
+pub(super) fn read_beyond(
+    words: &Words,
+    place: &Place,
+    prefix: &Prefix,
+    before: Stamp,
+    out: &mut Vec<u8>,
+) -> Option<Sought> {
+    let start = out.len();
+    let mut buckets = keep::buckets(words, place).skip(1);
+    let found = buckets.find_map(|bucket| copy(words, place, bucket, prefix, out));
+    if !bucket::is_whole(before, bucket::stamp_now(words, place.bucket)) {
+        out.truncate(start);
+        return None;
+    }
+    Some(match found {
+        Some(_) => Sought::Hit(before),
+        None => Sought::Miss(before),
+    })
+}
+
 /// What is copied is worth nothing unless the stamp says so: until then it may be any bytes.
-#[inline]
-fn copy(words: &Words, place: &Place, prefix: &Prefix, out: &mut Vec<u8>) -> Option<(Slot, usize)> {
+// Always: whoever looks where a bucket goes on calls it too, and must not keep it out of line.
+#[inline(always)]
+fn copy(
+    words: &Words,
+    place: &Place,
+    bucket: usize,
+    prefix: &Prefix,
+    out: &mut Vec<u8>,
+) -> Option<(Slot, usize)> {
     let wanted = ring::prefix_words(prefix);
     for at in 0..SLOTS {
-        let slot = Slot::load(words, place.bucket, at);
+        let slot = Slot::load(words, bucket, at);
         if !slot.has(place.fingerprint) {
             continue;
         }
@@ -186,11 +229,13 @@ struct Spared {
 }
 
 impl Changing<'_> {
-    fn find(&self, prefix: &Prefix) -> Option<(Slot, usize)> {
+    /// The place of an entity's row, and in which bucket at which place it stands.
+    fn find(&self, prefix: &Prefix) -> Option<(Slot, usize, usize)> {
         let wanted = ring::prefix_words(prefix);
-        (0..SLOTS)
-            .map(|at| (Slot::load(self.words, self.place.bucket, at), at))
-            .find(|(slot, _)| {
+        keep::buckets(self.words, self.place)
+            .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)))
+            .map(|(bucket, at)| (Slot::load(self.words, bucket, at), bucket, at))
+            .find(|(slot, ..)| {
                 slot.has(self.place.fingerprint)
                     && is_of(self.words, self.place.arena + slot.at(), &wanted)
             })
@@ -198,7 +243,7 @@ impl Changing<'_> {
 
     /// Takes the row of an entity out, and wipes it: what was erased is gone from memory too.
     pub(super) fn remove(&mut self, prefix: &Prefix) {
-        let Some((slot, at)) = self.find(prefix) else {
+        let Some((slot, bucket, at)) = self.find(prefix) else {
             return;
         };
         let row = self.place.arena + slot.at();
@@ -206,25 +251,37 @@ impl Changing<'_> {
         for word in &self.words[row + HEADER_WORDS..row + header.words()] {
             word.store(0, Ordering::Relaxed);
         }
-        Slot::EMPTY.store(self.words, self.place.bucket, at);
+        Slot::EMPTY.store(self.words, bucket, at);
         self.ring.rows -= 1;
+        if self.geometry.keeps {
+            self.give_back(slot.at());
+        }
     }
 
-    /// Puts a row in, in the place of the one that its entity has.
-    pub(super) fn put(&mut self, prefix: &Prefix, value: &[u8]) {
-        if let Some((slot, _)) = self.find(prefix) {
+    /// Puts a row in, in the place of the one that its entity has. Says whether it is there now.
+    pub(super) fn put(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        if let Some((slot, ..)) = self.find(prefix) {
             let row = self.place.arena + slot.at();
             let header = Header::load(self.words, row).expect("a place points to a row");
             if let Some(header) = header.with_length(value.len()) {
                 header.store(self.words, row);
                 ring::store_value(self.words, row, value);
-                return;
+                return true;
             }
             self.remove(prefix);
         }
+        match self.geometry.keeps {
+            true => self.keep(prefix, value),
+            false => self.put_at_the_head(prefix, value),
+        }
+    }
+
+    /// Puts a row in, in the room of the oldest if there is no other.
+    fn put_at_the_head(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
         let mut spared = Vec::new();
         let mut rounds = 0;
-        if let Some(row) = self.room(value.len(), &mut spared, &mut rounds) {
+        let room = self.room(value.len(), &mut spared, &mut rounds);
+        if let Some(row) = room {
             self.append(row, prefix, value);
             self.point(prefix, self.place, row);
         }
@@ -248,6 +305,7 @@ impl Changing<'_> {
                 bucket::end(self.words, place.bucket, 0);
             }
         }
+        room.is_some()
     }
 
     /// Lets a bucket point to a row: in an empty place, else in that of a row that nobody wanted.
@@ -272,8 +330,13 @@ impl Changing<'_> {
     }
 
     fn append(&mut self, row: usize, prefix: &Prefix, value: &[u8]) {
+        self.write(row, Header::of_value(value.len()), prefix, value);
+    }
+
+    /// Writes a row to its words.
+    pub(super) fn write(&mut self, row: usize, header: Header, prefix: &Prefix, value: &[u8]) {
         let at = place_in_words(self.place, row);
-        Header::of_value(value.len()).store(self.words, at);
+        header.store(self.words, at);
         for (word, part) in self.words[at + 1..].iter().zip(ring::prefix_words(prefix)) {
             word.store(part, Ordering::Relaxed);
         }

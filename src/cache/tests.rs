@@ -198,6 +198,118 @@ fn in_any_order_of_writes_fills_and_evictions_a_hit_is_the_newest() {
     assert!(hits > 10_000, "{hits}");
 }
 
+/// A small cache that gives no row up.
+fn keeping() -> RowCache {
+    let cache = RowCache::keeping(RowCache::BYTES_MIN).unwrap();
+    cache.loaded();
+    cache
+}
+
+#[test]
+fn a_cache_that_gives_no_row_up_holds_more_rows_in_a_bucket_than_it_has_places() {
+    let cache = keeping();
+    // Of 102 buckets with seven places each.
+    for n in 0..900 {
+        write(&cache, &prefix(n), &n.to_le_bytes());
+    }
+    let counts = cache.counts();
+    assert_eq!((counts.rows, counts.evictions), (900, 0));
+    assert!(counts.used_bytes <= counts.capacity_bytes, "{counts:?}");
+    for n in 0..900 {
+        let (sought, found) = read(&cache, &prefix(n));
+        assert!(matches!(sought, Sought::Hit(_)) && found == n.to_le_bytes());
+    }
+    assert!(matches!(read(&cache, &prefix(900)), (Sought::Hit(_), none) if none.is_empty()));
+}
+
+#[test]
+fn room_that_is_given_back_is_used_again_by_rows_of_its_size() {
+    // A room is never cut nor joined to another: of three sizes there are as many as there were rows of each.
+    let cache = keeping();
+    for round in 0..1_000u64 {
+        for n in 0..100 {
+            write(&cache, &prefix(n), &vec![7; (round % 3 * 40) as usize + 1]);
+        }
+        for n in 0..100 {
+            let mut news = cache.news();
+            news.forget(&prefix(n));
+            news.mark().publish();
+        }
+        assert_eq!(cache.counts().rows, 0);
+    }
+    let counts = cache.counts();
+    assert_eq!((counts.evictions, counts.is_complete), (0, true));
+}
+
+#[test]
+fn a_row_that_finds_no_room_is_never_taken_for_none() {
+    // Who is hurt: whoever outgrows the memory, and is told that the newest do not exist.
+    let cache = keeping();
+    let mut newest: HashMap<u64, Vec<u8>> = HashMap::new();
+    let (mut random, mut hits, mut none, mut misses) = (1u64, 0, 0, 0);
+    for step in 0..100_000u64 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(step);
+        // More and more entities, of which one in ten goes again.
+        let n = (random >> 33) % (1 + step / 100);
+        let prefix = prefix(n);
+        match random >> 50 & 7 {
+            0 | 1 => {
+                let value = vec![step as u8; 1 + (random >> 20 & 0x7F) as usize];
+                write(&cache, &prefix, &value);
+                newest.insert(n, value);
+            }
+            2 if step % 10 == 0 => {
+                let mut news = cache.news();
+                news.forget(&prefix);
+                news.mark().publish();
+                newest.remove(&n);
+            }
+            _ => match (read(&cache, &prefix), newest.get(&n)) {
+                ((Sought::Hit(_), found), known) => {
+                    assert_eq!(found, known.cloned().unwrap_or_default(), "step {step}");
+                    hits += u32::from(known.is_some());
+                    none += u32::from(known.is_none());
+                }
+                ((Sought::Miss(stamp), _), known) => {
+                    assert!(!cache.is_complete(), "step {step}");
+                    cache.fill(&prefix, stamp, known.map_or(&[][..], |value| value));
+                    misses += 1;
+                }
+                ((Sought::Busy, _), _) => panic!("nobody is writing"),
+            },
+        }
+    }
+    assert!(
+        hits > 10_000 && none > 100 && misses > 10_000,
+        "{hits} {none} {misses}"
+    );
+    let counts = cache.counts();
+    assert!(counts.evictions > 100 && counts.rows > 300, "{counts:?}");
+    assert!(counts.used_bytes <= counts.capacity_bytes, "{counts:?}");
+}
+
+#[test]
+fn a_commit_of_unknown_outcome_ends_that_all_rows_are_here() {
+    let (cache, a) = (keeping(), prefix(1));
+    let mut news = cache.news();
+    news.put(&a, b"perhaps");
+    drop(news.mark());
+    assert!(!cache.is_complete());
+    assert!(matches!(read(&cache, &a).0, Sought::Miss(_)));
+    // One that was refused does not.
+    let cache = keeping();
+    write(&cache, &a, b"old");
+    let mut news = cache.news();
+    news.put(&a, b"new");
+    let marked = news.mark();
+    assert_eq!(read(&cache, &a).0, Sought::Busy);
+    marked.withdraw();
+    assert!(matches!(read(&cache, &a), (Sought::Hit(_), found) if found == b"old"));
+    assert!(cache.is_complete());
+}
+
 /// Two entities that are always written together, in a database of two numbers.
 #[test]
 fn readers_beside_writers_see_whole_rows_of_one_state_that_never_go_back() {

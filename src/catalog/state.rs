@@ -8,7 +8,7 @@ use crate::id::{DEFAULT_NAMESPACE, ViewId};
 use crate::schema::{Contract, Retention};
 use crate::time::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -20,8 +20,13 @@ pub(crate) struct Catalog {
     pub(crate) floors: Mutex<()>,
     /// The logs that rows come from.
     pub(crate) sources: Sources,
-    views: RwLock<BTreeMap<(String, String), Arc<ViewState>>>,
+    views: RwLock<BTreeMap<ViewName, Arc<ViewState>>>,
+    /// Views that have their rows in memory, applied yet or not.
+    resident: BTreeSet<ViewName>,
 }
+
+/// Namespace and name.
+pub(crate) type ViewName = (String, String);
 
 /// Tells the open stores of a process apart. The hash key does not: a copy of a store has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub(crate) struct ViewState {
     pub(crate) id: ViewId,
     pub(crate) hash_key: HashKey,
     pub(crate) opened: Opened,
+    /// Its latest rows are all in memory.
+    pub(crate) is_resident: bool,
     contract: RwLock<Arc<Contract>>,
     newest_accepted: Mutex<Option<Timestamp>>,
     /// In force: durable before anything uses it.
@@ -75,11 +82,12 @@ impl Rising {
 }
 
 impl ViewState {
-    pub(crate) fn new(contract: Contract, hash_key: HashKey, opened: Opened) -> Self {
+    fn new(contract: Contract, catalog: &Catalog, is_resident: bool) -> Self {
         ViewState {
             id: contract.id(),
-            hash_key,
-            opened,
+            hash_key: catalog.hash_key,
+            opened: catalog.opened,
+            is_resident,
             contract: RwLock::new(Arc::new(contract)),
             newest_accepted: Mutex::default(),
             floor: Rising::new(),
@@ -159,13 +167,14 @@ impl ViewState {
 }
 
 impl Catalog {
-    pub(crate) fn new(hash_key: HashKey) -> Self {
+    pub(crate) fn new(hash_key: HashKey, resident: BTreeSet<ViewName>) -> Self {
         Catalog {
             hash_key,
             opened: Opened::next(),
             floors: Mutex::new(()),
             sources: Sources::default(),
             views: RwLock::default(),
+            resident,
         }
     }
 
@@ -174,7 +183,8 @@ impl Catalog {
             contract.namespace().to_string(),
             contract.name().to_string(),
         );
-        let state = Arc::new(ViewState::new(contract, self.hash_key, self.opened));
+        let is_resident = self.resident.contains(&name);
+        let state = Arc::new(ViewState::new(contract, self, is_resident));
         self.views.write().insert(name, state.clone());
         state
     }

@@ -4,7 +4,7 @@
 //! the deciding Put or Delete, or were recorded after `known_at`.
 
 use super::fresh::Freshness;
-use crate::cache::{RowCache, Sought, Stamp};
+use crate::cache::{Caches, RowCache, Sought, Stamp};
 use crate::catalog::{Entity, Opened, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
@@ -27,7 +27,7 @@ pub(crate) type Floors = HashMap<ViewId, Timestamp>;
 pub struct Lookup<'a> {
     pub(crate) kv: &'a Kv,
     /// Latest rows in memory. Not of a snapshot: they are those of now.
-    pub(crate) cache: Option<&'a RowCache>,
+    pub(crate) caches: Option<&'a Caches>,
     /// One state of the database, or whatever is present.
     pub(crate) at: Option<&'a KvSnapshot<'a>>,
     /// Pinned with the state; else the floors in force.
@@ -59,6 +59,12 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// Where the view has its rows in memory, if it has.
+    #[inline]
+    pub(super) fn cache_of(&self, view: &View) -> Option<&'a RowCache> {
+        self.caches?.of(view.state.is_resident)
+    }
+
     /// Runs a read of several rows under one state of the database: its own, or one made for it.
     pub(crate) fn under_snapshot<T>(&self, read: impl FnOnce(&Lookup<'_>) -> T) -> T {
         if self.at.is_some() {
@@ -66,7 +72,7 @@ impl<'a> Lookup<'a> {
         }
         let at = self.kv.snapshot();
         read(&Lookup {
-            cache: None,
+            caches: None,
             at: Some(&at),
             ..*self
         })
@@ -107,7 +113,7 @@ impl<'a> Lookup<'a> {
             return self.read_given(view, entity, question, None, row);
         }
         let mut noted = None;
-        if let Some(cache) = self.cache {
+        if let Some(cache) = self.cache_of(view) {
             match self.read_cached(cache, view, entity, question, row)? {
                 Cached::Answered(_) => return Ok(row.verdict()),
                 Cached::Missing(stamp) => noted = Some((cache, stamp)),

@@ -19,8 +19,10 @@ pub(crate) fn read_many(
     question: Question,
     rows: &mut [Row],
 ) -> Result<()> {
+    let mut residents = 0;
     for (view, entity) in asked {
         view.owns(entity)?;
+        residents += usize::from(view.state.is_resident);
     }
     if !lookup.may_be_latest(question) {
         return lookup.under_snapshot(|lookup| {
@@ -30,39 +32,47 @@ pub(crate) fn read_many(
             Ok(())
         });
     }
-    match lookup.cache {
-        Some(cache) => read_cached(lookup, cache, asked, question, rows),
+    // Mostly all views have their rows in one memory, which is then looked up once and not for each row.
+    let is_mixed = residents != 0 && residents != asked.len();
+    match lookup.caches.and_then(|caches| caches.of(residents > 0)) {
+        _ if is_mixed && lookup.caches.is_some() => {
+            read_cached(lookup, |view| lookup.cache_of(view), asked, question, rows)
+        }
+        Some(cache) => read_cached(lookup, |_| Some(cache), asked, question, rows),
         None => {
             let all = (0..asked.len()).map(|at| (at, None)).collect();
-            lookup.under_snapshot(|stored| read_stored(stored, None, all, asked, question, rows))
+            lookup.under_snapshot(|stored| read_stored(stored, lookup, all, asked, question, rows))
         }
     }
 }
 
 /// Rows from memory, and from one snapshot of the database those that are not there.
-fn read_cached(
+fn read_cached<'c>(
     lookup: &Lookup<'_>,
-    cache: &RowCache,
+    cache_of: impl Fn(&View) -> Option<&'c RowCache>,
     asked: &[(&View, &Entity)],
     question: Question,
     rows: &mut [Row],
 ) -> Result<()> {
-    for (_, entity) in asked.iter().take(BUCKETS_AHEAD) {
-        cache.expect(entity.prefix());
+    for (view, entity) in asked.iter().take(BUCKETS_AHEAD) {
+        cache_of(view).inspect(|cache| cache.expect(entity.prefix()));
     }
     let mut seen = Vec::with_capacity(asked.len());
     for (at, (view, entity)) in asked.iter().enumerate() {
-        if let Some((_, ahead)) = asked.get(at + BUCKETS_AHEAD) {
-            cache.expect(ahead.prefix());
+        if let Some((view, ahead)) = asked.get(at + BUCKETS_AHEAD) {
+            cache_of(view).inspect(|cache| cache.expect(ahead.prefix()));
         }
-        if let Some((_, ahead)) = asked.get(at + ROWS_AHEAD) {
-            cache.expect_row(ahead.prefix());
+        if let Some((view, ahead)) = asked.get(at + ROWS_AHEAD) {
+            cache_of(view).inspect(|cache| cache.expect_row(ahead.prefix()));
         }
-        seen.push(lookup.read_cached(cache, view, entity, question, &mut rows[at])?);
+        seen.push(match cache_of(view) {
+            Some(cache) => lookup.read_cached(cache, view, entity, question, &mut rows[at])?,
+            None => Cached::Unknown,
+        });
     }
-    let is_current = |at: usize| match seen[at] {
-        Cached::Answered(stamp) => cache.is_still(asked[at].1.prefix(), stamp),
-        Cached::Missing(_) | Cached::Unknown => false,
+    let is_current = |at: usize| match (&seen[at], cache_of(asked[at].0)) {
+        (Cached::Answered(stamp), Some(cache)) => cache.is_still(asked[at].1.prefix(), *stamp),
+        (Cached::Answered(_) | Cached::Missing(_) | Cached::Unknown, _) => false,
     };
     if (0..asked.len()).all(is_current) {
         return Ok(());
@@ -74,21 +84,14 @@ fn read_cached(
             Cached::Missing(stamp) => (at, Some(stamp)),
             Cached::Answered(_) | Cached::Unknown => (at, None),
         });
-        read_stored(
-            stored,
-            Some(cache),
-            missing.collect(),
-            asked,
-            question,
-            rows,
-        )
+        read_stored(stored, lookup, missing.collect(), asked, question, rows)
     })
 }
 
-/// Rows from the database. Those with a stamp are put into the cache under it.
+/// Rows from the database. Those with a stamp are put into the cache of who asked, under it.
 fn read_stored(
     lookup: &Lookup<'_>,
-    cache: Option<&RowCache>,
+    asker: &Lookup<'_>,
     mut wanted: Vec<(usize, Option<Stamp>)>,
     asked: &[(&View, &Entity)],
     question: Question,
@@ -105,7 +108,7 @@ fn read_stored(
             Some(stored) => Some(checksum::open(LATEST, entity.prefix(), stored)?),
             None => None,
         };
-        if let (Some(cache), Some(stamp)) = (cache, noted) {
+        if let (Some(cache), Some(stamp)) = (asker.cache_of(view), noted) {
             cache.fill(entity.prefix(), stamp, value.unwrap_or_default());
         }
         lookup.read_given(view, entity, question, value, &mut rows[at])?;

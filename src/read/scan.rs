@@ -51,7 +51,7 @@ impl<'a> Scan<'a> {
             let entity = Entity::of_bytes(&self.view.state, latest.entity);
             super::lookup::check_entity(key, entity.prefix(), key)?;
             let lookup = Lookup {
-                cache: None,
+                caches: None,
                 at: self.lookup.at.or(self.own.as_deref()),
                 floors: self.lookup.floors.or(self.floors.as_ref()),
                 ..self.lookup

@@ -5,11 +5,13 @@
 //! | block cache: data, index and filter blocks | what is left, about a half | RocksDB's cache; blocks in use may exceed it for a moment |
 //! | memtables: rows that are not in a file yet | 1/4 | written out from half of it on, writers slowed down at 3/4, held at all of it |
 //! | row cache: latest rows ready to be read | 1/8 | the cache |
+//! | resident views, where there are any: all their latest rows | 1/4, of the block cache | the cache |
 //! | ours: batches, merges, tables and their descriptions | 1/8 | nothing; what they take in practice |
 //!
 //! A share that is set by itself is taken as it is, and the block cache has what is left.
 
 use super::StoreOptions;
+use super::resident::Resident;
 use crate::error::{Error, Result};
 
 /// The smallest budget: below it every share is too small to be of use.
@@ -39,6 +41,9 @@ pub struct Shares {
     pub memtables: usize,
     /// Latest rows, ready to be read.
     pub row_cache: usize,
+    /// All latest rows of [resident](StoreOptions::resident) views. Without a budget it is zero until it
+    /// is measured at open, where it is not set.
+    pub resident: usize,
     /// What the rest may take: batches on their way in, merges, descriptions of files.
     pub ours: usize,
 }
@@ -46,7 +51,7 @@ pub struct Shares {
 impl Shares {
     /// All of it.
     pub fn total(&self) -> usize {
-        self.block_cache + self.memtables + self.row_cache + self.ours
+        self.block_cache + self.memtables + self.row_cache + self.resident + self.ours
     }
 }
 
@@ -65,13 +70,14 @@ const UNSET_ROW_CACHE: usize = 64 << 20;
 const UNSET_MEMTABLE: usize = 32 << 20;
 
 impl Memory {
-    pub(super) fn shares(&self) -> Result<Shares> {
+    pub(super) fn shares(&self, resident: &Resident) -> Result<Shares> {
         let Some(budget) = self.budget else {
             let memtable = self.memtable.unwrap_or(UNSET_MEMTABLE);
             return Ok(Shares {
                 block_cache: self.block_cache.unwrap_or(UNSET_BLOCK_CACHE),
                 memtables: memtable.saturating_mul(MEMTABLES_TOGETHER),
                 row_cache: self.row_cache.unwrap_or(UNSET_ROW_CACHE),
+                resident: resident.bytes_or(0),
                 ours: 0,
             });
         };
@@ -86,13 +92,15 @@ impl Memory {
             .map_or(budget / 4, |one| one.saturating_mul(MEMTABLES_TOGETHER));
         let row_cache = self.row_cache.unwrap_or(budget / 8);
         let ours = budget / 8;
-        let taken = memtables.saturating_add(row_cache).saturating_add(ours);
+        let resident = resident.bytes_or(budget / 4);
+        let taken = [row_cache, resident, ours];
+        let taken = taken.into_iter().fold(memtables, usize::saturating_add);
         let left = budget.saturating_sub(taken);
         let block_cache = self.block_cache.unwrap_or(left);
         if block_cache > left || (self.block_cache.is_none() && left < BLOCK_CACHE_MIN) {
             return Err(Error::invalid(format!(
                 "a memory budget of {budget} bytes does not hold what was set by itself: memtables \
-                 {memtables}, row cache {row_cache}, our buffers {ours}, which leaves {left} to a block \
+                 {memtables}, row cache {row_cache}, resident views {resident}, our buffers {ours}, which leaves {left} to a block \
                  cache of {}; raise the budget or set less",
                 self.block_cache.unwrap_or(BLOCK_CACHE_MIN)
             )));
@@ -101,7 +109,8 @@ impl Memory {
             block_cache,
             memtables,
             row_cache,
-            ours: budget - memtables - row_cache - block_cache,
+            resident,
+            ours: budget - memtables - row_cache - resident - block_cache,
         })
     }
 
@@ -118,7 +127,8 @@ impl StoreOptions {
     /// How many bytes of memory the store may take in all, 32 MiB at least. It is divided as
     /// [`Shares`] says; what is set by itself ([`block_cache_bytes`](Self::block_cache_bytes),
     /// [`memtable_bytes`](Self::memtable_bytes), [`row_cache_bytes`](Self::row_cache_bytes)) keeps
-    /// what it was given. Without a budget each has its own default.
+    /// what it was given; so do [resident views](Self::resident). Without a budget each has its own
+    /// default.
     ///
     /// Memory that a caller holds (rows it has read, batches it fills), what a long-lived snapshot or
     /// iterator pins, and the slack of the allocator come on top.
@@ -154,10 +164,12 @@ impl StoreOptions {
     /// How the memory is divided.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a budget below 32 MiB, and for one that
-    /// does not hold what was set by itself. [`open`](Self::open) fails alike.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a budget below 32 MiB, for one that
+    /// does not hold what was set by itself, and for [resident views](Self::resident) that are named
+    /// twice or have no room. [`open`](Self::open) fails alike.
     pub fn shares(&self) -> Result<Shares> {
-        self.memory.shares()
+        self.resident.check()?;
+        self.memory.shares(&self.resident)
     }
 }
 

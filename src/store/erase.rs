@@ -171,7 +171,8 @@ impl Store {
         view.state.raise_fence(*entity.prefix(), fence);
         failpoint::pass("erase.in_force");
         removal.complete(number, record);
-        let cached = writer.cache.as_ref().map(|cache| (cache, entity.prefix()));
+        let cache = writer.caches.of(view.state.is_resident);
+        let cached = cache.map(|cache| (cache, entity.prefix()));
         let removed = removal.commit(self.kv(), cached, set_aside);
         removed.inspect_err(|error| writer.fail(error))?;
         drop((held, administration));
@@ -327,6 +328,8 @@ struct Removal<'k> {
     batch: KvBatch<'k>,
     was_known: bool,
     versions: u64,
+    /// The latest row that is left, if it has become another.
+    left: Option<Vec<u8>>,
     quarantined: Vec<QuarantineId>,
 }
 
@@ -352,6 +355,7 @@ impl<'k> Removal<'k> {
             batch: kv.batch(),
             was_known: latest.is_some(),
             versions: 0,
+            left: None,
             quarantined: set_aside.into_iter().map(|(_, id)| id).collect(),
         };
         removal.versions(kv, entity, fence, now)?;
@@ -394,9 +398,14 @@ impl<'k> Removal<'k> {
         match schema_version.map(|version: u32| version.min(contract.version())) {
             // Nothing was taken, or nothing was there.
             _ if self.versions == 0 => {}
-            Some(version) => self.batch.put(Family::Latest, entity.prefix(), |out| {
-                fold.write(version, entity.bytes(), out);
-            }),
+            Some(version) => {
+                let mut left = Vec::new();
+                fold.write(version, entity.bytes(), &mut left);
+                self.batch.put(Family::Latest, entity.prefix(), |out| {
+                    out.extend_from_slice(&left);
+                });
+                self.left = Some(left);
+            }
             None => self.batch.delete(Family::Latest, entity.prefix()),
         }
         Ok(())
@@ -427,7 +436,7 @@ impl<'k> Removal<'k> {
             });
     }
 
-    /// `of` says whose latest row is not to be kept in memory; none while nobody can have read one.
+    /// `of` says whose latest row in memory is to go, and in which cache; none while there is none.
     fn commit(
         mut self,
         kv: &Kv,
@@ -436,9 +445,14 @@ impl<'k> Removal<'k> {
     ) -> Result<()> {
         let change = set_aside.stage_removal(kv, &self.quarantined, &mut self.batch)?;
         failpoint::pass("erase.before_removal");
+        // Where nothing is taken, the row stays what it is.
+        let of = of.filter(|_| self.versions > 0);
         let marked = of.map(|(cache, prefix)| {
             let mut news = cache.news();
             news.forget(prefix);
+            if let Some(left) = &self.left {
+                news.put(prefix, left);
+            }
             news.mark()
         });
         self.batch.commit()?;

@@ -14,6 +14,7 @@ mod options;
 mod pressure;
 mod quarantine;
 mod reserve;
+mod resident;
 mod snapshot;
 mod sources;
 mod stats;
@@ -33,8 +34,8 @@ pub use quarantine::QuarantineFilter;
 pub use quarantine::{ReplayReport, StillBad};
 pub use snapshot::Snapshot;
 pub use stats::{
-    CacheStats, CensusProgress, FamilyStats, PressureStats, RowCacheStats, Spread, Stats,
-    ViewCensus, ViewStats,
+    CacheStats, CensusProgress, FamilyStats, PressureStats, ResidentStats, RowCacheStats, Spread,
+    Stats, ViewCensus, ViewStats,
 };
 
 use crate::catalog::{Catalog, Entity, View};
@@ -404,7 +405,7 @@ impl sealed::Source for Store {
     fn lookup(&self) -> Lookup<'_> {
         Lookup {
             kv: self.kv(),
-            cache: self.0.writer.cache.as_ref(),
+            caches: Some(&self.0.writer.caches),
             at: None,
             floors: None,
             now: self.0.clock.now(),
@@ -414,7 +415,7 @@ impl sealed::Source for Store {
     }
 
     fn expect(&self, entity: &Entity) {
-        if let Some(cache) = &self.0.writer.cache {
+        if let Some(cache) = self.0.writer.caches.of(entity.view().is_resident) {
             cache.expect(entity.prefix());
         }
     }

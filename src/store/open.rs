@@ -5,7 +5,7 @@ use super::reserve::Reserve;
 use super::{
     Engine, Examination, NextView, Store, StoreOptions, Syncing, examine, loss, watermark,
 };
-use crate::cache::RowCache;
+use crate::cache::{Caches, RowCache};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
@@ -75,7 +75,13 @@ impl Store {
             found,
         } = recovered;
         let (kv, catalog) = (Arc::new(kv), Arc::new(catalog));
-        // 6. Start what runs beside.
+        // 6. Have in memory what is to be there.
+        let cache = match shares.row_cache {
+            0 => None,
+            bytes => Some(RowCache::new(bytes as u64)?),
+        };
+        let caches = Caches::new(cache, options.resident.load(&kv, &catalog, &shares)?);
+        // 7. Start what runs beside.
         let syncer = Arc::new(Syncer::default());
         let held_back = reserve.clone();
         let poison = Poison::new(move || {
@@ -89,13 +95,9 @@ impl Store {
             poison: poison.clone(),
         };
         let thread = thread.start()?;
-        let cache = match shares.row_cache {
-            0 => None,
-            bytes => Some(RowCache::new(bytes as u64)?),
-        };
         let writer = Writer {
             kv,
-            cache,
+            caches,
             catalog,
             syncer,
             stripes: Stripes::new(),
@@ -107,6 +109,7 @@ impl Store {
             exact_receipts: options.exact_receipts,
         };
         trace::opened(path, writer.catalog.all().len());
+        writer.tell_left_out();
         Ok(Store(Arc::new(Engine {
             path: path.to_path_buf(),
             found,
@@ -158,7 +161,7 @@ fn recover(
         }
     };
     // 5. Read the catalog. What recovery has brought back is durable: it was flushed.
-    let catalog = Catalog::new(hash_key);
+    let catalog = Catalog::new(hash_key, options.resident.names());
     let next_view = load_catalog(&kv, &catalog)?;
     let quarantine = Quarantine::open(&kv, options.quarantine_max)?;
     // An erase that a crash cut short is carried out before anybody can ask.

@@ -1,6 +1,7 @@
 //! What a caller chooses when it opens a store.
 
 use super::budget::Memory;
+use super::resident::Resident;
 use super::{Loss, Store};
 use crate::error::Result;
 use crate::format::quarantine::Totals;
@@ -33,6 +34,7 @@ pub struct StoreOptions {
     pub(super) loss: Loss,
     pub(super) reserve_bytes: u64,
     pub(super) memory: Memory,
+    pub(super) resident: Resident,
 }
 
 impl Default for StoreOptions {
@@ -48,6 +50,7 @@ impl Default for StoreOptions {
             loss: Loss::Nothing,
             reserve_bytes: 4 << 20,
             memory: Memory::default(),
+            resident: Resident::default(),
         }
     }
 }
@@ -100,7 +103,7 @@ impl StoreOptions {
 
     /// What the database is opened with.
     pub(super) fn of_database(&self) -> Result<KvOptions> {
-        let shares = self.memory.shares()?;
+        let shares = self.shares()?;
         Ok(KvOptions {
             block_cache_bytes: shares.block_cache,
             memtable_bytes: self.memory.memtable(&shares),
@@ -144,6 +147,7 @@ impl fmt::Debug for StoreOptions {
             .field("loss", &self.loss)
             .field("reserve_bytes", &self.reserve_bytes)
             .field("memory", &self.memory)
+            .field("resident", &self.resident)
             .finish_non_exhaustive()
     }
 }

@@ -19,6 +19,17 @@ pub enum PressureLimit {
     PendingCompaction,
 }
 
+impl PressureLimit {
+    /// What it is called in output for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            PressureLimit::Memtables => "memtables",
+            PressureLimit::FilesAtLevel0 => "files_at_level0",
+            PressureLimit::PendingCompaction => "pending_compaction",
+        }
+    }
+}
+
 /// How near writes are to being held up: the limit that is nearest.
 ///
 /// ```

@@ -71,7 +71,7 @@ impl sealed::Source for Snapshot<'_> {
     fn lookup(&self) -> Lookup<'_> {
         Lookup {
             kv: self.store.kv(),
-            cache: None,
+            caches: None,
             at: Some(&self.at),
             floors: Some(&self.floors),
             now: self.now,

@@ -1,7 +1,7 @@
 //! How a store is doing: what a metrics exporter may ask every second, and what takes a scan.
 
 use super::Store;
-use crate::cache::RowCache;
+use crate::cache::{RowCache, RowCacheCounts};
 use crate::catalog::{SourceStatus, ViewState};
 use crate::error::Result;
 use crate::format::checksum;
@@ -27,6 +27,8 @@ pub struct Stats {
     pub cache: CacheStats,
     /// Latest rows in memory.
     pub row_cache: RowCacheStats,
+    /// Latest rows of resident views, which have a memory of their own.
+    pub resident: ResidentStats,
     /// Whether writes outrun what is written to disk.
     pub pressure: PressureStats,
     /// Bytes of the write-ahead log that a restart would replay.
@@ -63,6 +65,8 @@ pub struct ViewStats {
     pub horizon: Option<Timestamp>,
     /// Entities behind an erase fence.
     pub fences: u64,
+    /// Its latest rows are in memory, as [`StoreOptions::resident`](crate::StoreOptions::resident) asked.
+    pub is_resident: bool,
 }
 
 /// One family of RocksDB.
@@ -114,6 +118,26 @@ pub struct RowCacheStats {
     pub fills: u64,
     /// Rows that went out to make room, since the store was opened.
     pub evictions: u64,
+}
+
+/// Latest rows of [resident](crate::StoreOptions::resident) views. All zero where there is none.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ResidentStats {
+    /// How many bytes they may take.
+    pub capacity_bytes: u64,
+    /// How many they have taken.
+    pub used_bytes: u64,
+    /// How many rows are in memory.
+    pub rows: u64,
+    /// How often a row was left out since the store was opened, for want of room or because it is larger
+    /// than 64 KiB. Reads of it go to the database. **Anything but zero** means that the views are not
+    /// resident: give them more memory.
+    pub evicted: u64,
+    /// Reads that found a row in the database and put it back here.
+    pub fills: u64,
+    /// Every row is in memory: the database is not asked for one that is not.
+    pub is_complete: bool,
 }
 
 /// Whether writes outrun what is written to disk: the sums over all families.
@@ -226,6 +250,7 @@ impl Store {
             views: self.catalog().all().iter().map(|v| view_stats(v)).collect(),
             families,
             row_cache: self.row_cache_stats(),
+            resident: self.resident_stats(),
             cache: CacheStats {
                 capacity_bytes: cache.capacity_bytes,
                 used_bytes: cache.used_bytes,
@@ -242,9 +267,25 @@ impl Store {
         })
     }
 
+    fn cache_counts(&self, is_resident: bool) -> RowCacheCounts {
+        let cache = self.0.writer.caches.of(is_resident);
+        cache.map(RowCache::counts).unwrap_or_default()
+    }
+
+    fn resident_stats(&self) -> ResidentStats {
+        let counts = self.cache_counts(true);
+        ResidentStats {
+            capacity_bytes: counts.capacity_bytes,
+            used_bytes: counts.used_bytes,
+            rows: counts.rows,
+            evicted: counts.evictions,
+            fills: counts.fills,
+            is_complete: counts.is_complete,
+        }
+    }
+
     fn row_cache_stats(&self) -> RowCacheStats {
-        let cache = self.0.writer.cache.as_ref();
-        let counts = cache.map(RowCache::counts).unwrap_or_default();
+        let counts = self.cache_counts(false);
         RowCacheStats {
             capacity_bytes: counts.capacity_bytes,
             used_bytes: counts.used_bytes,
@@ -297,6 +338,7 @@ fn view_stats(view: &ViewState) -> ViewStats {
         floor,
         horizon: contract.horizon(floor),
         fences: view.fence_count(),
+        is_resident: view.is_resident,
     }
 }
 

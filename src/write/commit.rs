@@ -11,7 +11,7 @@ use super::pressure::{self, Gate};
 use super::quarantine::{Held, Quarantine};
 use super::receipt::{Durability, OnBadRow, OnPressure, Receipt, SetAside, WriteOptions};
 use super::stripes::Stripes;
-use crate::cache::{News, RowCache, Sought};
+use crate::cache::{Caches, Marked, News, Sought};
 use crate::catalog::{Catalog, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
@@ -32,8 +32,8 @@ use std::sync::Arc;
 /// What accepts rows. In which order locks are taken is drawn over `Engine`, in `store/mod.rs`.
 pub(crate) struct Writer {
     pub(crate) kv: Arc<Kv>,
-    /// Latest rows in memory. What changes one in the database tells it, under the entity's stripe.
-    pub(crate) cache: Option<RowCache>,
+    /// Latest rows in memory. What changes one in the database tells them, under the entity's stripe.
+    pub(crate) caches: Caches,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) syncer: Arc<Syncer>,
     pub(crate) stripes: Stripes,
@@ -161,7 +161,9 @@ impl Writer {
         }
         let mut latest = gathered.latest_room();
         let (kv_batch, newest) = self.join(&gathered, now, &mut latest, &mut receipt)?;
-        let news = self.cache.as_ref().map(|cache| latest.news(cache));
+        let news = self
+            .caches
+            .each(|cache, resident| latest.news(cache, resident));
         let staged = (quarantine, (&bad[..], &done[..]), &newest);
         self.commit(kv_batch, news, staged, options.on_pressure)?;
         drop(held);
@@ -171,6 +173,7 @@ impl Writer {
             trace::set_aside(bad.len(), &first.entry.reason);
         }
         trace::wrote(receipt.outcomes());
+        self.tell_left_out();
         let number = self.syncer.committed();
         let pending = match options.durability {
             Durability::Synced => Some((self.syncer.clone(), number)),
@@ -202,7 +205,7 @@ impl Writer {
             stored: Vec::new(),
         };
         let cached: Vec<_> = entities()
-            .map(|of_one| self.cached(of_one[0].0, &mut gathered.stored))
+            .map(|of_one| self.cached(&rows[of_one[0].1 as usize], &mut gathered.stored))
             .collect();
         let missing = entities()
             .zip(&cached)
@@ -231,11 +234,12 @@ impl Writer {
         Ok(gathered)
     }
 
-    /// Where in `out` the latest row of an entity is now, if it is in memory; an empty place if the
+    /// Where in `out` the latest row of the entity of a row is now, if it is in memory; an empty place if the
     /// entity has none. It stays current while the stripe is held.
-    fn cached(&self, prefix: &Prefix, out: &mut Vec<u8>) -> Option<Range<usize>> {
+    fn cached(&self, row: &Candidate, out: &mut Vec<u8>) -> Option<Range<usize>> {
         let start = out.len();
-        match self.cache.as_ref()?.read(prefix, out) {
+        let cache = self.caches.of(row.entity.view().is_resident)?;
+        match cache.read(row.entity.prefix(), out) {
             Sought::Hit(_) => Some(start..out.len()),
             Sought::Miss(_) | Sought::Busy => None,
         }
@@ -363,7 +367,7 @@ impl Writer {
     fn commit(
         &self,
         mut batch: KvBatch<'_>,
-        news: Option<News<'_>>,
+        news: [Option<News<'_>>; 2],
         (quarantine, (bad, done), newest): Staged<'_>,
         on_pressure: OnPressure,
     ) -> Result<()> {
@@ -389,18 +393,18 @@ impl Writer {
             return Ok(());
         }
         failpoint::pass("write.before_commit");
-        let marked = news.map(News::mark);
+        let marked = news.map(|news| news.map(News::mark));
+        let marked = marked.into_iter().flatten();
         let written = match on_pressure {
             OnPressure::Wait => batch.commit().map(|()| true),
             OnPressure::Refuse => batch.commit_at_once(),
         };
-        // What was marked is forgotten where the batch was not written.
+        // What was marked is let go of where nobody knows whether the batch was written.
         if !written.inspect_err(|error| self.poison(error))? {
+            marked.for_each(Marked::withdraw);
             return Err(pressure::refused(&self.kv.nearest_limit()?));
         }
-        if let Some(marked) = marked {
-            marked.publish();
-        }
+        marked.for_each(Marked::publish);
         failpoint::pass("write.after_commit");
         if let Some((change, held)) = quarantine {
             held.committed(change);
@@ -409,6 +413,13 @@ impl Writer {
             view.accepted(*et);
         }
         Ok(())
+    }
+
+    /// Says, once, that resident rows are not all in memory.
+    pub(crate) fn tell_left_out(&self) {
+        if let Some(counts) = self.caches.left_out() {
+            trace::left_out(counts.evictions, counts.capacity_bytes);
+        }
     }
 
     /// Takes no more writes, after a fault of a write or a sync.

@@ -285,14 +285,19 @@ impl<'a, 's> Group<'a, 's> {
             return Ok(());
         }
         let (schema_version, entity) = (self.schema_version, self.entity);
+        let is_resident = self.view.is_resident;
         let stored = match self.shown {
             Shown::Put(row) => {
                 let version = HistoryRow::parse(row.value())?;
-                rows.add(prefix, |out| write_put(row.stamp, &version, None, out))
+                rows.add((prefix, is_resident), |out| {
+                    write_put(row.stamp, &version, None, out);
+                })
             }
             Shown::Stored(_) | Shown::Folded => {
                 let fold = self.fold()?;
-                rows.add(prefix, |out| fold.write(schema_version, entity, out))
+                rows.add((prefix, is_resident), |out| {
+                    fold.write(schema_version, entity, out);
+                })
             }
         };
         batch.put_sealed(Family::Latest, prefix, stored);
@@ -305,7 +310,8 @@ impl<'a, 's> Group<'a, 's> {
 pub(super) struct LatestRows {
     /// Each with its prefix before it.
     bytes: Vec<u8>,
-    rows: Vec<Range<usize>>,
+    /// Where each is, and whether its view is resident.
+    rows: Vec<(Range<usize>, bool)>,
 }
 
 impl LatestRows {
@@ -322,10 +328,11 @@ impl LatestRows {
         self.bytes.capacity()
     }
 
-    /// The same rows for those who read from memory.
-    pub(super) fn news<'c>(&self, cache: &'c RowCache) -> News<'c> {
+    /// The same rows, those of resident views or the others, for those who read from memory.
+    pub(super) fn news<'c>(&self, cache: &'c RowCache, resident: bool) -> News<'c> {
         let mut news = cache.news();
-        for row in &self.rows {
+        let rows = self.rows.iter();
+        for (row, _) in rows.filter(|(_, is_resident)| *is_resident == resident) {
             let (before, stored) = self.bytes[..row.end].split_at(row.start);
             let prefix = before.last_chunk().expect("its prefix stands before it");
             news.put(prefix, &stored[..stored.len() - checksum::WIDTH]);
@@ -333,14 +340,19 @@ impl LatestRows {
         news
     }
 
-    fn add(&mut self, prefix: &Prefix, write: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
+    /// Adds the row of an entity, of a view that is resident or is not.
+    fn add(
+        &mut self,
+        (prefix, is_resident): (&Prefix, bool),
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(prefix);
         write(&mut self.bytes);
         let value = start + PREFIX_BYTES;
         checksum::seal_with_key(&mut self.bytes, start..value);
         let row = value..self.bytes.len();
-        self.rows.push(row.clone());
+        self.rows.push((row.clone(), is_resident));
         &self.bytes[row]
     }
 }

@@ -29,6 +29,7 @@ mod preflight;
 mod pressure;
 mod quarantine;
 mod receipts;
+mod resident;
 mod reused;
 mod sets;
 #[path = "../small_store/mod.rs"]

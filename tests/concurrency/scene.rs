@@ -2,8 +2,8 @@
 
 use crate::lattice::{STEP, State, WRITERS};
 use asof::{
-    Entity, FeatureSet, ManualClock, MaxSkew, Result, Retention, Row, Span, Store, StoreOptions,
-    Timestamp, Type, TypedFeature, View, ViewDefinition,
+    Entity, ErrorKind, FeatureSet, ManualClock, MaxSkew, Result, Retention, Row, Span, Store,
+    StoreOptions, Timestamp, Type, TypedFeature, View, ViewDefinition,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -85,16 +85,29 @@ impl Scene {
         Ok(scene)
     }
 
-    /// What differs from round to round: how often tables are written, and how many rows the cache
-    /// holds, from none to all.
+    /// What differs from round to round: how often tables are written, how many rows the cache holds,
+    /// from none to all, and which views are resident.
     fn options(&self) -> StoreOptions {
         let cache = [64 << 20, 64 << 10, 0, 128 << 10][self.seed as usize % 4];
         let memtable = [64 << 10, 1 << 20][self.seed as usize / 4 % 2];
+        let resident = [&[][..], &["counts", "marks"], &["counts", "pairs", "marks"]];
         StoreOptions::new()
             .create_if_missing(true)
             .clock(self.clock.clone())
             .memtable_bytes(memtable)
             .row_cache_bytes(cache)
+            .resident(resident[self.seed as usize % 3])
+    }
+
+    /// With little memory for resident views, so that rows are left out; with enough where those that are
+    /// there do not fit.
+    fn open(&self) -> Result<Store> {
+        match self.options().resident_bytes(64 << 10).open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                self.options().open(&self.path)
+            }
+            opened => opened,
+        }
     }
 
     /// Closes the store if it is open, waiting for whoever is at it, and opens it.
@@ -103,7 +116,7 @@ impl Scene {
         if let Some(open) = session.take() {
             open.store.close()?;
         }
-        let store = self.options().open(&self.path)?;
+        let store = self.open()?;
         for definition in definitions()? {
             store.apply(definition)?;
         }

@@ -8,8 +8,9 @@
 use crate::case::{Fact, NAMES, NOW, Step};
 use crate::choices::Choices;
 use asof::{
-    Entity, EraseOptions, FeatureDefinition, ManualClock, Op, Read, Result, Retention, Span, Store,
-    StoreOptions, Timestamp, Type, Value, View, ViewDefinition, WriteBatch, WriteOptions,
+    Entity, EraseOptions, ErrorKind, FeatureDefinition, ManualClock, Op, Read, Result, Retention,
+    Span, Store, StoreOptions, Timestamp, Type, Value, View, ViewDefinition, WriteBatch,
+    WriteOptions,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     store: Option<Store>,
     options: Choices<'static>,
+    /// Views that may be resident.
+    views: Vec<String>,
     padding: usize,
     filled: i64,
 }
@@ -43,6 +46,7 @@ impl World {
             clock: Arc::new(ManualClock::at(t(NOW))),
             store: None,
             options: Choices::of_seed(seed),
+            views: ["first", "second", BESIDE].map(String::from).to_vec(),
             padding,
             filled: 0,
         };
@@ -66,9 +70,27 @@ impl World {
             .memtable_bytes(self.options.one_of(&[64 << 10, 64 << 10, 1 << 20]))
             .block_cache_bytes(self.options.one_of(&[0, 16 << 10, 1 << 20]))
             .exact_receipts(self.options.one_in(4))
-            .reserve_bytes(self.options.one_of(&[0, 0, 0, 4 << 10]));
-        self.store = Some(options.create_if_missing(true).open(&self.path)?);
+            .reserve_bytes(self.options.one_of(&[0, 0, 0, 4 << 10]))
+            .resident(&self.views[..self.options.below(4).min(self.views.len())])
+            .create_if_missing(true);
+        // With little memory at first, so that rows are left out; with enough where they do not fit.
+        let tight = options.clone().resident_bytes(64 << 10).open(&self.path);
+        self.store = Some(match tight {
+            Err(error) if error.kind() == ErrorKind::InvalidArgument => options.open(&self.path)?,
+            opened => opened?,
+        });
         Ok(())
+    }
+
+    /// Leaves the store, and notes which views it has.
+    fn leave(&mut self) -> Store {
+        let store = self.store.take().expect("it is open between two steps");
+        self.views = store
+            .views()
+            .iter()
+            .map(|view| view.name().into())
+            .collect();
+        store
     }
 
     pub fn view(&self, name: &str) -> Result<View> {
@@ -126,8 +148,7 @@ impl World {
             Step::Compact => self.store().compact()?,
             Step::Reopen => {
                 // The last handle has to go before the lock does.
-                let store = self.store.take().expect("it is open between two steps");
-                store.close()?;
+                self.leave().close()?;
                 self.open()?;
             }
             Step::Kill => self.kill()?,
@@ -163,7 +184,7 @@ impl World {
         let copy = self.path.with_extension("killed");
         crate::killed::copy(&self.path, &copy).expect("the files can be copied");
         // What the old process still does at its end happens to files that are gone.
-        self.store = None;
+        drop(self.leave());
         std::fs::remove_dir_all(&self.path).expect("the old files can be removed");
         std::fs::rename(&copy, &self.path).expect("the copy can be moved");
         self.open()

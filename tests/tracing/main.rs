@@ -136,6 +136,29 @@ fn what_a_store_does_is_told_in_order_and_reads_are_silent() {
     position(&take(), "INFO closed path=\"");
 }
 
+#[test]
+fn a_resident_row_without_room_is_told_once() {
+    let _turn = listen();
+    let options = StoreOptions::new().resident(["weather"]);
+    let store = options.resident_bytes(64 << 10).temp().unwrap();
+    store.apply(weather()).unwrap();
+    let view = store.view("weather").unwrap();
+    for round in 0..2 {
+        let mut batch = WriteBatch::new();
+        for n in 0..2_000 {
+            let entity = view.entity([n.to_string()]).unwrap();
+            let row = batch.put(&view, &entity, Timestamp::from_secs(round));
+            row.set_value("temp", 1.5).finish().unwrap();
+        }
+        store.write(batch, WriteOptions::buffered()).unwrap();
+    }
+    let lines = take();
+    let told = lines.iter().filter(|line| line.contains("not resident"));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "{lines:#?}");
+    assert!(told[0].starts_with("WARN not resident rows="), "{told:?}");
+}
+
 /// A clock that is slow to answer, as a disk would be.
 struct SlowClock;
 

@@ -6,15 +6,19 @@ use crate::output::{Format, Table};
 use crate::progress::Bar;
 use crate::session::{Session, named};
 use asof::{
-    FamilyStats, SourceStatus, Stats, TimeText, Timestamp, ViewCensus, ViewStats, write_json_string,
+    FamilyStats, Pressure, SourceStatus, Stats, TimeText, Timestamp, ViewCensus, ViewStats,
+    write_json_string,
 };
 use indicatif::HumanBytes;
 use std::fmt::Write;
 
+/// From this nearness on writers are slowed down.
+const SLOWED_DOWN: f64 = 0.75;
+
 /// Prints the counters of the store and, unless it is to be quick, what is in each view.
 pub(crate) fn run(session: &Session, args: &StatsArgs) -> Result<Exit, Failure> {
     let store = session.open()?;
-    let stats = store.stats()?;
+    let (stats, pressure) = (store.stats()?, store.pressure()?);
     let census = match args.quick {
         true => None,
         false => {
@@ -36,7 +40,9 @@ pub(crate) fn run(session: &Session, args: &StatsArgs) -> Result<Exit, Failure> 
         })
         .collect();
     match session.format() {
-        Format::Table => session.stdout().raw(render(&stats, &views).as_bytes())?,
+        Format::Table => session
+            .stdout()
+            .raw(render(&stats, &pressure, &views).as_bytes())?,
         Format::Json => {
             let lists = [
                 (
@@ -54,7 +60,7 @@ pub(crate) fn run(session: &Session, args: &StatsArgs) -> Result<Exit, Failure> 
             session.stdout().line(&format!(
                 "{{{},{}}}",
                 lists.join(","),
-                store_members(&stats)
+                store_members(&stats, &pressure)
             ))?;
         }
         Format::Ndjson => {
@@ -68,7 +74,7 @@ pub(crate) fn run(session: &Session, args: &StatsArgs) -> Result<Exit, Failure> 
             for family in &stats.families {
                 push("family", inside(&family_object(family)))?;
             }
-            push("store", &store_members(&stats))?;
+            push("store", &store_members(&stats, &pressure))?;
             list.finish()?;
         }
     }
@@ -155,8 +161,9 @@ fn family_object(family: &FamilyStats) -> String {
 }
 
 /// What is said of the store as a whole: members of an object, without its braces.
-fn store_members(stats: &Stats) -> String {
+fn store_members(stats: &Stats, nearest: &Pressure) -> String {
     let (cache, pressure) = (&stats.cache, &stats.pressure);
+    let (rows, resident) = (&stats.row_cache, &stats.resident);
     let poisoned = stats.poisoned.as_deref().map_or("null".into(), text);
     let members = object([
         (
@@ -168,8 +175,31 @@ fn store_members(stats: &Stats) -> String {
             ]),
         ),
         (
+            "row_cache",
+            object([
+                ("capacity_bytes", rows.capacity_bytes.to_string()),
+                ("used_bytes", rows.used_bytes.to_string()),
+                ("rows", rows.rows.to_string()),
+                ("fills", rows.fills.to_string()),
+                ("evictions", rows.evictions.to_string()),
+            ]),
+        ),
+        (
+            "resident",
+            object([
+                ("capacity_bytes", resident.capacity_bytes.to_string()),
+                ("used_bytes", resident.used_bytes.to_string()),
+                ("rows", resident.rows.to_string()),
+                ("fills", resident.fills.to_string()),
+                ("evicted", resident.evicted.to_string()),
+                ("is_complete", resident.is_complete.to_string()),
+            ]),
+        ),
+        (
             "pressure",
             object([
+                ("nearness", format!("{:.2}", nearest.nearness)),
+                ("limit", text(nearest.limit.name())),
                 (
                     "pending_compaction_bytes",
                     pressure.pending_compaction_bytes.to_string(),
@@ -210,7 +240,11 @@ fn or_none(time: Option<Timestamp>) -> String {
     time.map_or("none".into(), |time| time.to_string())
 }
 
-fn render(stats: &Stats, views: &[(&ViewStats, Option<&ViewCensus>)]) -> String {
+fn render(
+    stats: &Stats,
+    nearest: &Pressure,
+    views: &[(&ViewStats, Option<&ViewCensus>)],
+) -> String {
     let mut out = views_table(views);
     if views.iter().any(|(_, counted)| counted.is_some()) {
         let _ = write!(out, "\n{}", census_table(views));
@@ -251,14 +285,20 @@ fn render(stats: &Stats, views: &[(&ViewStats, Option<&ViewCensus>)]) -> String 
     let _ = writeln!(
         out,
         "cache       {} of {} used, {} pinned\n\
+         row cache   {}\n\
+         resident    {}\n\
          log         {}\n\
          writes      {}\n\
+         pressure    {}\n\
          quarantine  {} of at most {} rows, {} of at most {}",
         bytes(cache.used_bytes),
         bytes(cache.capacity_bytes),
         bytes(cache.pinned_bytes),
+        row_cache(stats),
+        resident(stats),
         bytes(stats.log_bytes),
         stats.poisoned.as_deref().unwrap_or(stopped),
+        nearness(nearest),
         stats.quarantine_rows,
         stats.quarantine_rows_max,
         bytes(stats.quarantine_bytes),
@@ -268,6 +308,44 @@ fn render(stats: &Stats, views: &[(&ViewStats, Option<&ViewCensus>)]) -> String 
         let _ = write!(out, "\n{}", sources_table(&stats.sources));
     }
     out
+}
+
+fn row_cache(stats: &Stats) -> String {
+    let cache = &stats.row_cache;
+    match cache.capacity_bytes {
+        0 => "none".into(),
+        capacity => format!(
+            "{} of {} used by {} rows, {} driven out",
+            bytes(cache.used_bytes),
+            bytes(capacity),
+            cache.rows,
+            cache.evictions
+        ),
+    }
+}
+
+fn resident(stats: &Stats) -> String {
+    let rows = &stats.resident;
+    match rows.capacity_bytes {
+        0 => "no view".into(),
+        capacity => format!(
+            "{} of {} used by {} rows, {} left out",
+            bytes(rows.used_bytes),
+            bytes(capacity),
+            rows.rows,
+            rows.evicted
+        ),
+    }
+}
+
+/// How near writes are to being held up; and why, where they are.
+fn nearness(nearest: &Pressure) -> String {
+    if nearest.nearness >= SLOWED_DOWN {
+        return nearest.to_string();
+    }
+    let limit = nearest.limit.name().replace('_', " ");
+    let limit = limit.replace("level0", "level 0");
+    format!("{:.0} % of {limit}", nearest.nearness * 100.0)
 }
 
 /// How far each partition of each log has been taken in.

@@ -57,12 +57,23 @@ impl Scene {
     /// A cache so small that it holds no more than the rows of a model.
     pub(crate) fn of_buckets(buckets: u64) -> Scene {
         Scene {
-            cache: RowCache::of(640 * buckets).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, false).expect("memory of a model"),
             database: Database::new(),
         }
     }
 
-    /// The same, with the first version of both entities in the database and in the cache.
+    /// A cache that gives no row up, and knows that there is none yet.
+    pub(crate) fn resident(buckets: u64) -> Scene {
+        let scene = Scene {
+            cache: RowCache::of(640 * buckets, true).expect("memory of a model"),
+            database: Database::new(),
+        };
+        scene.cache.loaded();
+        scene
+    }
+
+    /// One as in [`of_buckets`](Self::of_buckets), with the first version of both entities in the database
+    /// and in the cache.
     pub(crate) fn warm(buckets: u64) -> Scene {
         let scene = Scene::of_buckets(buckets);
         scene.write(&[A, B]);

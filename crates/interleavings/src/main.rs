@@ -27,7 +27,7 @@
     reason = "a harness reads arguments and clocks, and starts processes"
 )]
 
-#[allow(dead_code, reason = "the models ask for a part of it")]
+#[allow(dead_code, unused_imports, reason = "the models ask for a part of it")]
 #[path = "../../../src/cache/mod.rs"]
 mod cache;
 mod database;

@@ -34,7 +34,10 @@ models! {
         an_erased_row_is_never_answered_from_the_cache,
         a_commit_of_unknown_outcome_is_forgotten,
         a_bucket_answers_nobody_until_its_last_commit_is_published,
-        a_note_that_a_row_was_wanted_brings_no_old_row_back;
+        a_note_that_a_row_was_wanted_brings_no_old_row_back,
+        what_a_complete_cache_does_not_hold_is_nowhere,
+        a_row_that_found_no_room_is_never_taken_for_none,
+        a_commit_that_was_refused_changes_nothing;
     stripes:
         batches_that_share_a_stripe_never_overlap,
         stripes_in_any_order_never_deadlock,

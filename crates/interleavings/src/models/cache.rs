@@ -232,3 +232,53 @@ pub(super) fn a_note_that_a_row_was_wanted_brings_no_old_row_back() {
         scene.check_at_the_end();
     });
 }
+
+/// Who is hurt: whoever writes an entity for the first time, and is told that there is none.
+pub(super) fn what_a_complete_cache_does_not_hold_is_nowhere() {
+    check(|| {
+        let scene = Arc::new(Scene::resident(1));
+        let writer = beside(&scene, |scene| scene.write(&[A]));
+        let first = scene.read(A);
+        assert!(scene.read(A) >= first, "a read went back");
+        over(writer);
+        assert!(matches!(scene.look(B).0, Sought::Hit(_)), "there is none");
+        scene.check_at_the_end();
+    });
+}
+
+/// The same where there is no room for it, so that it is in the database alone.
+pub(super) fn a_row_that_found_no_room_is_never_taken_for_none() {
+    check(|| {
+        let scene = Arc::new(Scene::resident(1));
+        // Of 72 words six times 12 are taken.
+        for n in 1..=6 {
+            let mut news = scene.cache.news();
+            news.put(&prefix(2 * n), &[9; 8 * 8]);
+            news.mark().publish();
+        }
+        assert!(scene.cache.is_complete(), "not yet");
+        let writer = beside(&scene, |scene| scene.write(&[A]));
+        let first = scene.read(A);
+        assert!(scene.read(A) >= first, "a read went back");
+        over(writer);
+        assert!(!scene.cache.is_complete(), "or it shows nothing");
+        assert_eq!(scene.read(A), 1);
+        scene.check_at_the_end();
+    });
+}
+
+/// Nothing was committed: what is in memory stays, beside another commit in the same bucket.
+pub(super) fn a_commit_that_was_refused_changes_nothing() {
+    check(|| {
+        let scene = Arc::new(Scene::warm(1));
+        let writer = beside(&scene, |scene| scene.write(&[A]));
+        let mut news = scene.cache.news();
+        news.put(&prefix(B), &row(2));
+        news.mark().withdraw();
+        let first = scene.read(A);
+        assert!(scene.read(A) >= first, "a read went back");
+        over(writer);
+        assert!(matches!(scene.look(B), (Sought::Hit(_), 1)), "it is gone");
+        scene.check_at_the_end();
+    });
+}

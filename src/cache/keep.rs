@@ -1,0 +1,166 @@
+//! How room is used where no row is given up: a row stays where it is, and the room of one that has gone,
+//! or has outgrown it, is used again by another.
+//!
+//! A bucket that is full goes on: its last place leads to more, in the room of the shard.
+//!
+//! ```text
+//! bucket   stamp  | 6 rows | more ──▶  unused | 6 rows | more ──▶ …
+//! free     length u32 | words in all u32 | where the next free one of its size is | …
+//! ```
+//!
+//! Nothing moves by itself. So a row that its bucket does not show is not here, and where none was ever
+//! left out it is nowhere.
+
+use super::bucket::{BUCKET_WORDS, SLOTS, Slot};
+use super::ring::{HEADER_WORDS, Header};
+use super::shard::{Changing, Place};
+use crate::format::key::Prefix;
+use crate::sync::{Ordering, Words};
+
+/// Buckets of one entity: its own, and those that it goes on in. A reader may see anything while there is
+/// a change, and must come to an end all the same.
+const BUCKETS_MAX: usize = 32;
+
+/// Rooms of one size: of every size up to 16 words, then of eight up to each power of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Class {
+    index: usize,
+    words: usize,
+}
+
+/// More than a row of the largest kind has.
+const CLASSES: usize = 96;
+
+impl Class {
+    /// The smallest that holds so many words.
+    fn of(words: usize) -> Class {
+        let bits = words.ilog2().saturating_sub(3);
+        let steps = words.div_ceil(1 << bits);
+        Class {
+            index: bits as usize * 8 + steps,
+            words: steps << bits,
+        }
+    }
+}
+
+/// How many bytes the room of a value takes.
+pub(super) fn room_bytes(length: usize) -> u64 {
+    Class::of(Header::of_value(length).words()).words as u64 * 8
+}
+
+/// The bucket of an entity, and those that it goes on in.
+pub(super) fn buckets(words: &Words, place: &Place) -> impl Iterator<Item = usize> {
+    let next = move |bucket: &usize| {
+        let at = place.arena + Slot::load(words, *bucket, SLOTS - 1).leads_to()?;
+        // While somebody changes it this may be any number.
+        (at + BUCKET_WORDS <= words.len()).then_some(at)
+    };
+    std::iter::successors(Some(place.bucket), next).take(BUCKETS_MAX)
+}
+
+impl Changing<'_> {
+    /// Puts a row in that is not here. Says whether there was room.
+    pub(super) fn keep(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        let Some((row, words)) = self.take(Header::of_value(value.len()).words()) else {
+            return false;
+        };
+        self.write(row, Header::in_room(value.len(), words), prefix, value);
+        let Some((bucket, at)) = self.place_for_a_row() else {
+            self.give_back(row);
+            return false;
+        };
+        // Wanted it is anyway: no read has to note it.
+        let slot = Slot::new(self.place.fingerprint, row).visited();
+        slot.store(self.words, bucket, at);
+        self.ring.rows += 1;
+        true
+    }
+
+    /// An empty place: its bucket, and where in it.
+    fn place_for_a_row(&mut self) -> Option<(usize, usize)> {
+        let (mut last, mut count) = (self.place.bucket, 0);
+        for bucket in buckets(self.words, self.place) {
+            let is_empty = |at: &usize| Slot::load(self.words, bucket, *at).is_empty();
+            if let Some(at) = (0..SLOTS).find(is_empty) {
+                return Some((bucket, at));
+            }
+            (last, count) = (bucket, count + 1);
+        }
+        if count == BUCKETS_MAX {
+            return None;
+        }
+        let (at, words) = self.take(BUCKET_WORDS)?;
+        let more = self.place.arena + at;
+        Header::in_room(0, words).store(self.words, more);
+        for slot in 0..SLOTS {
+            Slot::EMPTY.store(self.words, more, slot);
+        }
+        Slot::load(self.words, last, SLOTS - 1).store(self.words, more, 0);
+        Slot::more(at).store(self.words, last, SLOTS - 1);
+        Some((more, 1))
+    }
+
+    /// Takes room for so many words: where it is, and how many words it has.
+    fn take(&mut self, words: usize) -> Option<(usize, usize)> {
+        let class = Class::of(words);
+        if let Some(room) = self.take_free(class.index) {
+            return Some(room);
+        }
+        if self.ring.head + class.words <= self.geometry.arena_words {
+            let row = self.ring.head;
+            self.ring.head += class.words;
+            self.ring.used += class.words;
+            return Some((row, class.words));
+        }
+        // One that is too large is better than none.
+        (class.index + 1..CLASSES).find_map(|index| self.take_free(index))
+    }
+
+    fn take_free(&mut self, index: usize) -> Option<(usize, usize)> {
+        let first = self.ring.free.get_mut(index)?;
+        let row = first.checked_sub(1)?;
+        let at = self.place.arena + row;
+        *first = self.words[at + 1].load(Ordering::Relaxed) as usize;
+        let words = Header::load(self.words, at)?.words();
+        self.ring.used += words;
+        Some((row, words))
+    }
+
+    /// Gives the room of a row back, to be used again.
+    pub(super) fn give_back(&mut self, row: usize) {
+        const { assert!(HEADER_WORDS > 1) };
+        let at = self.place.arena + row;
+        let header = Header::load(self.words, at).expect("a room has a head");
+        let index = Class::of(header.words()).index;
+        if self.ring.free.is_empty() {
+            self.ring.free.resize(CLASSES, 0);
+        }
+        let next = std::mem::replace(&mut self.ring.free[index], row + 1);
+        self.words[at + 1].store(next as u64, Ordering::Relaxed);
+        self.ring.used -= header.words();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::VALUE_BYTES_MAX;
+
+    #[test]
+    fn a_room_holds_what_it_was_taken_for_and_little_more() {
+        let largest = Header::of_value(VALUE_BYTES_MAX).words();
+        for words in 1..=largest {
+            let class = Class::of(words);
+            assert!(
+                class.words >= words && class.words <= words + words / 8,
+                "{words}"
+            );
+            assert_eq!(
+                Class::of(class.words),
+                class,
+                "given back it is of the same size"
+            );
+            assert!(class.index < CLASSES);
+        }
+    }
+}
