@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Every file below a directory and what is in it.
+/// Every file below a directory and what is in it. Where a store is open, RocksDB may unlink one while we
+/// look.
 pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -14,8 +15,15 @@ pub(crate) fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         if path.is_dir() {
             found.extend(files(&path));
         } else {
-            let content = std::fs::read(&path).unwrap();
-            found.insert(path, content);
+            match std::fs::read(&path) {
+                Ok(content) => drop(found.insert(path, content)),
+                Err(error) => assert_eq!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound,
+                    "{}",
+                    path.display()
+                ),
+            }
         }
     }
     found
