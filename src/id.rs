@@ -54,6 +54,7 @@ pub struct FeatureId(pub(crate) u16);
 
 impl FeatureId {
     /// The place of this feature in a list of all features by id: ids count from one.
+    #[inline]
     pub(crate) fn place(self) -> usize {
         usize::from(self.0) - 1
     }

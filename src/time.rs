@@ -35,6 +35,7 @@ impl Timestamp {
     pub const MAX: Timestamp = Timestamp(i64::MAX);
 
     /// From microseconds since the Unix epoch.
+    #[inline]
     pub const fn from_micros(micros: i64) -> Self {
         Timestamp(micros)
     }
@@ -45,24 +46,28 @@ impl Timestamp {
     }
 
     /// Microseconds since the Unix epoch.
+    #[inline]
     pub const fn micros(self) -> i64 {
         self.0
     }
 
     /// This instant plus a span; saturates at [`Timestamp::MAX`].
     #[must_use]
+    #[inline]
     pub const fn saturating_add(self, span: Span) -> Self {
         Timestamp(self.0.saturating_add(span.0))
     }
 
     /// This instant minus a span; saturates at [`Timestamp::MIN`].
     #[must_use]
+    #[inline]
     pub const fn saturating_sub(self, span: Span) -> Self {
         Timestamp(self.0.saturating_sub(span.0))
     }
 
     /// How long `self` lies after `earlier`, in microseconds. Negative when it lies before it.
     /// Exact over the whole range, hence wider than a timestamp.
+    #[inline]
     pub const fn micros_since(self, earlier: Timestamp) -> i128 {
         self.0 as i128 - earlier.0 as i128
     }
@@ -251,6 +256,7 @@ impl Span {
     pub const ZERO: Span = Span(0);
 
     /// From microseconds; a negative count is taken as zero.
+    #[inline]
     pub const fn micros(micros: i64) -> Self {
         Span(if micros < 0 { 0 } else { micros })
     }
@@ -276,6 +282,7 @@ impl Span {
     }
 
     /// The length in microseconds.
+    #[inline]
     pub const fn as_micros(self) -> i64 {
         self.0
     }
@@ -328,6 +335,7 @@ impl fmt::Display for Span {
 /// ```
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
+    #[inline]
     fn now(&self) -> Timestamp;
 }
 
@@ -337,6 +345,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    #[inline]
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
         // Not by way of 128 bits: every read asks.
@@ -374,12 +383,14 @@ impl ManualClock {
 }
 
 impl Clock for ManualClock {
+    #[inline]
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
     }
 }
 
 impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    #[inline]
     fn now(&self) -> Timestamp {
         (**self).now()
     }

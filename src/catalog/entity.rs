@@ -76,15 +76,18 @@ impl Entity {
         }
     }
 
+    #[inline]
     pub(crate) fn prefix(&self) -> &Prefix {
         &self.prefix
     }
 
+    #[inline]
     pub(crate) fn view(&self) -> &Arc<ViewState> {
         &self.view
     }
 
     /// Its columns as bytes. Bytewise order of these is the order of the columns' values.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

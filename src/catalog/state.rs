@@ -105,6 +105,7 @@ impl ViewState {
     }
 
     /// The floor in force.
+    #[inline]
     pub(crate) fn floor(&self) -> Option<Timestamp> {
         self.floor.get()
     }

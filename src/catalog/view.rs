@@ -133,6 +133,7 @@ impl View {
     }
 
     /// Refuses the view in any store but the one that it was taken from.
+    #[inline]
     pub(crate) fn belongs_to(&self, opened: Opened) -> Result<()> {
         if self.state.opened == opened {
             return Ok(());
@@ -143,6 +144,7 @@ impl View {
         )))
     }
 
+    #[inline]
     pub(crate) fn owns(&self, entity: &Entity) -> Result<()> {
         if Arc::ptr_eq(&self.state, entity.view()) {
             return Ok(());

@@ -31,9 +31,9 @@ pub(crate) fn from_ascending(bytes: [u8; 8]) -> i64 {
 fn encode_column(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Bool(v) => out.push(u8::from(*v)),
-        Value::I32(v) => out.extend(ascending(i64::from(*v))),
-        Value::I64(v) => out.extend(ascending(*v)),
-        Value::Timestamp(v) => out.extend(ascending(v.micros())),
+        Value::I32(v) => out.extend_from_slice(&ascending(i64::from(*v))),
+        Value::I64(v) => out.extend_from_slice(&ascending(*v)),
+        Value::Timestamp(v) => out.extend_from_slice(&ascending(v.micros())),
         Value::String(v) => encode_bytes(v.as_bytes(), out),
         Value::Bytes(v) => encode_bytes(v, out),
         other => unreachable!("a key column cannot hold a {}", other.describe()),

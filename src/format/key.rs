@@ -21,8 +21,7 @@ use crate::error::{Error, RESTORE, Result};
 use crate::id::{Hex, ViewId};
 use crate::op::Op;
 use crate::time::Timestamp;
-use siphasher::sip128::{Hasher128, SipHasher24};
-use std::hash::Hasher;
+use siphasher::sip128::SipHasher24;
 
 pub(crate) const PREFIX_BYTES: usize = 20;
 pub(crate) const HISTORY_KEY_BYTES: usize = 52;
@@ -36,11 +35,10 @@ pub(crate) struct HashKey(pub(crate) [u8; 16]);
 
 impl HashKey {
     pub(crate) fn prefix(&self, view: ViewId, entity: &[u8]) -> Prefix {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(entity);
+        let hash = SipHasher24::new_with_key(&self.0).hash(entity);
         let mut prefix = [0; PREFIX_BYTES];
         prefix[..4].copy_from_slice(&view.0.to_be_bytes());
-        prefix[4..].copy_from_slice(&hasher.finish128().as_bytes());
+        prefix[4..].copy_from_slice(&hash.as_bytes());
         prefix
     }
 }

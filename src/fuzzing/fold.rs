@@ -8,12 +8,14 @@ use crate::format::value::encode;
 use crate::format::{SetDigest, digest};
 use crate::id::ViewId;
 use crate::law::model::{self, FeatureAnswer, Model, Version};
-use crate::law::{Fold, Retained, Verdict, answer, is_fenced, verdict};
+use crate::law::{Fold, Retained, Verdict, is_fenced};
 use crate::op::Op;
+use crate::query::Row;
 use crate::schema::{Contract, FeatureDefinition, OnExpiry, ViewDefinition};
 use crate::time::{Span, Timestamp};
 use crate::value::{Type, Value};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 const ENTITY: &[u8] = b"e";
 const NAMES: [&str; 3] = ["c", "a", "b"];
@@ -425,9 +427,12 @@ fn answered(
     row: &[u8],
     t: Timestamp,
 ) -> model::Answer {
-    let row = LatestRow::parse(row).expect("it was just written");
-    let features = contract.features().iter().map(|feature| {
-        let told = answer(contract, horizon, &row, feature, t).expect("the row is whole");
+    let mut answer = Row::new();
+    let (bytes, _) = answer.begin(&Arc::new(contract.clone()), t, horizon);
+    bytes.extend_from_slice(row);
+    let verdict = answer.finish().expect("it was just written");
+    let features = answer.iter().map(|(feature, told)| {
+        let told = told.expect("the row is whole");
         let (status, event_time) = (told.status, told.event_time);
         let value = told.value.map(|value| value.to_value());
         let told = FeatureAnswer {
@@ -438,8 +443,5 @@ fn answered(
         (feature.name().to_owned(), told)
     });
     let features = features.collect();
-    model::Answer {
-        features,
-        verdict: verdict(contract, horizon, &row, t),
-    }
+    model::Answer { features, verdict }
 }

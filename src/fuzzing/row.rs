@@ -19,7 +19,7 @@ pub fn row_decode(data: &[u8]) {
     }
     if let Ok(row) = LatestRow::parse(data)
         && let Ok(entries) = row.iter().collect::<Result<Vec<_>, _>>()
-        && let Some(body) = builder(&row.body)
+        && let Some(body) = builder(&row.body())
         && has_distinct_stamps(&row)
     {
         assert_eq!(rewritten(&row, &entries, body), data, "a latest row");
@@ -63,8 +63,8 @@ fn rewritten(
     let patches = &stamps[usize::from(row.floor().is_some())..];
     let stamped = stamps.len() > 1;
     let parts = LatestParts {
-        schema_version: row.schema_version,
-        entity: row.entity,
+        schema_version: row.schema_version(),
+        entity: row.entity(),
         newest_et: row.newest_et(),
         next_due: row.next_due(),
         floor: row.floor(),

@@ -4,9 +4,9 @@
 //! a read in the past and to a join alike.
 
 use crate::error::Result;
-use crate::format::row::{LatestRow, Slot, not_a};
-use crate::format::value;
-use crate::schema::{Contract, Feature, OnExpiry};
+use crate::format::row::{LatestRow, Slot};
+use crate::id::FeatureId;
+use crate::schema::{Contract, OnExpiry};
 use crate::time::Timestamp;
 use crate::value::ValueRef;
 
@@ -77,64 +77,62 @@ pub struct Answer<'a> {
     pub event_time: Option<Timestamp>,
 }
 
-impl Answer<'_> {
-    const ABSENT: Answer<'static> = Answer {
-        status: Status::Absent,
-        value: None,
-        event_time: None,
-    };
+/// How a fact stands at the time asked about, whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Alive,
+    /// It has outlived the ttl, and is told all the same.
+    Stale,
+    /// It has outlived the ttl.
+    Expired,
+    /// It is from before the view's horizon: as if nobody had said it.
+    Outside,
 }
 
-/// Whether facts of event time `et` are outside the view: before its horizon.
-#[inline]
-fn is_outside(horizon: Option<Timestamp>, et: Timestamp) -> bool {
-    horizon.is_some_and(|horizon| et < horizon)
-}
-
-/// What a fold says about a feature as of `t`.
-#[inline]
-pub(crate) fn answer<'a>(
-    contract: &Contract,
-    horizon: Option<Timestamp>,
-    fold: &LatestRow<'a>,
-    feature: &Feature,
-    t: Timestamp,
-) -> Result<Answer<'a>> {
-    let Some((stamp, slot)) = fold.find(feature.id)? else {
-        let deleted = fold
-            .floor()
-            .filter(|floor| fold.floor_is_delete() && !is_outside(horizon, floor.et));
-        return Ok(deleted.map_or(Answer::ABSENT, |floor| Answer {
-            status: Status::Deleted,
-            value: None,
-            event_time: Some(floor.et),
-        }));
-    };
-    if is_outside(horizon, stamp.et) {
-        return Ok(Answer::ABSENT);
-    }
-    let outlived = contract.has_outlived(stamp.et, t);
-    let withheld = outlived && contract.time.on_expiry == OnExpiry::Expire;
-    let (status, value) = match slot {
-        _ if withheld => (Status::Expired, None),
-        Slot::Null => (Status::Null, None),
-        Slot::Value(bytes) => {
-            let value = value::decode(feature.ty(), bytes).ok_or_else(|| not_a(feature, bytes))?;
-            (
-                if outlived {
-                    Status::Stale
-                } else {
-                    Status::Present
-                },
-                Some(value),
-            )
+impl Standing {
+    /// How a fact of event time `et` stands at `t`.
+    #[inline]
+    pub(crate) fn of(
+        contract: &Contract,
+        horizon: Option<Timestamp>,
+        et: Timestamp,
+        t: Timestamp,
+    ) -> Standing {
+        if horizon.is_some_and(|horizon| et < horizon) {
+            return Standing::Outside;
         }
+        match (contract.has_outlived(et, t), contract.time.on_expiry) {
+            (false, _) => Standing::Alive,
+            (true, OnExpiry::Stale) => Standing::Stale,
+            (true, OnExpiry::Expire) => Standing::Expired,
+        }
+    }
+}
+
+/// What a fold says about a feature: status, bytes of the value, and since when. How a fact stands is asked
+/// by its event time.
+#[inline]
+pub(crate) fn told<'a>(
+    fold: &LatestRow<'a>,
+    id: FeatureId,
+    standing: impl Fn(Timestamp) -> Standing,
+) -> Result<(Status, Option<&'a [u8]>, Option<Timestamp>)> {
+    let Some((et, slot)) = fold.find(id)? else {
+        return Ok(match fold.floor() {
+            Some(floor) if fold.floor_is_delete() && standing(floor.et) != Standing::Outside => {
+                (Status::Deleted, None, Some(floor.et))
+            }
+            _ => (Status::Absent, None, None),
+        });
     };
-    Ok(Answer {
-        status,
-        value,
-        event_time: Some(stamp.et),
-    })
+    let (status, value) = match (standing(et), slot) {
+        (Standing::Outside, _) => return Ok((Status::Absent, None, None)),
+        (Standing::Expired, _) => (Status::Expired, None),
+        (_, Slot::Null) => (Status::Null, None),
+        (Standing::Stale, Slot::Value(bytes)) => (Status::Stale, Some(bytes)),
+        (Standing::Alive, Slot::Value(bytes)) => (Status::Present, Some(bytes)),
+    };
+    Ok((status, value, Some(et)))
 }
 
 /// What a fold says about its entity as of `t`.
@@ -142,24 +140,18 @@ pub(crate) fn answer<'a>(
 /// The newest fact decides between *never*, *deleted*, *expired* and *found*: a row is expired when
 /// its newest speaker is, which is then true of every feature.
 #[inline]
-pub(crate) fn verdict(
-    contract: &Contract,
-    horizon: Option<Timestamp>,
-    fold: &LatestRow<'_>,
-    t: Timestamp,
-) -> Verdict {
-    let newest = fold.lone().or_else(|| fold.stamps().max());
-    let newest = newest.filter(|stamp| !is_outside(horizon, stamp.et));
-    let Some(newest) = newest else {
-        return Verdict::Never;
+pub(crate) fn verdict(fold: &LatestRow<'_>, standing: impl Fn(Timestamp) -> Standing) -> Verdict {
+    let (newest, is_floor) = match fold.only_et() {
+        Some(et) => (Some(et), true),
+        None => {
+            let newest = fold.stamps().max();
+            (newest.map(|stamp| stamp.et), newest == fold.floor())
+        }
     };
-    if fold.floor_is_delete() && fold.floor() == Some(newest) {
-        return Verdict::Deleted;
-    }
-    let withheld = contract.time.on_expiry == OnExpiry::Expire;
-    if withheld && contract.has_outlived(newest.et, t) {
-        Verdict::Expired
-    } else {
-        Verdict::Found
+    match newest.map(standing) {
+        None | Some(Standing::Outside) => Verdict::Never,
+        Some(_) if is_floor && fold.floor_is_delete() => Verdict::Deleted,
+        Some(Standing::Expired) => Verdict::Expired,
+        Some(Standing::Alive | Standing::Stale) => Verdict::Found,
     }
 }

@@ -1,6 +1,7 @@
 //! Features with a type that the compiler knows.
 
 use crate::error::{Error, Result};
+use crate::format::value;
 use crate::id::FeatureId;
 use crate::schema::Contract;
 use crate::time::Timestamp;
@@ -30,8 +31,9 @@ pub trait Typed: sealed::Sealed {
     /// Whether a feature of this type can be read as this.
     #[doc(hidden)]
     fn fits(ty: Type) -> bool;
+    /// From stored bytes of a feature of a type; none when they are no value of it, or it does not fit.
     #[doc(hidden)]
-    fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>>;
+    fn decode(ty: Type, bytes: &[u8]) -> Option<Self::Ref<'_>>;
     #[doc(hidden)]
     fn to_value(&self) -> Value;
 }
@@ -48,9 +50,11 @@ macro_rules! typed {
             fn fits(ty: Type) -> bool {
                 matches!(ty, $fits)
             }
-            fn of(value: ValueRef<'_>) -> Option<Self::Ref<'_>> {
-                match value {
-                    ValueRef::$variant(value) => Some(value),
+            #[inline]
+            fn decode(ty: Type, bytes: &[u8]) -> Option<Self::Ref<'_>> {
+                // By a name that the compiler knows here: it leaves the other types out.
+                match (ty, value::decode(ty, bytes)) {
+                    ($fits, Some(ValueRef::$variant(value))) => Some(value),
                     _ => None,
                 }
             }

@@ -24,12 +24,14 @@ pub struct Question {
 impl Question {
     /// As of now. Never "the largest event time": a fact of the future is invisible until its time
     /// has come.
+    #[inline]
     pub fn latest() -> Self {
         Question::default()
     }
 
     /// As of `t`: what was true then, facts of `t` itself included. A time after now is allowed and
     /// shows what has been accepted so far.
+    #[inline]
     pub fn as_of(t: Timestamp) -> Self {
         Question {
             as_of: Some(t),

@@ -2,8 +2,10 @@
 
 use super::feature::{Typed, TypedFeature};
 use crate::error::{Error, Result};
-use crate::format::row::{LatestLayout, LatestRow};
-use crate::law::{self, Answer, Fold, Status, Verdict};
+use crate::format::row::{LatestLayout, LatestRow, not_a};
+use crate::format::value;
+use crate::id::ViewId;
+use crate::law::{self, Answer, Fold, Standing, Status, Verdict};
 use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -50,6 +52,8 @@ pub struct Row {
     bytes: Vec<u8>,
     /// Where its parts are; none when nothing is known, or nothing was judged yet.
     layout: Option<LatestLayout>,
+    /// How all that it says stands, where one version alone says it.
+    standing: Option<Standing>,
     /// Room to fold in.
     pub(crate) fold: Fold,
 }
@@ -91,6 +95,7 @@ impl Row {
         self.verdict = None;
         self.bytes.clear();
         self.layout = None;
+        self.standing = None;
         self.fold.clear();
         (&mut self.bytes, &mut self.fold)
     }
@@ -101,7 +106,9 @@ impl Row {
         let mut verdict = Verdict::Never;
         if let (Some(contract), false) = (&self.contract, self.bytes.is_empty()) {
             let latest = LatestRow::parse(&self.bytes)?;
-            verdict = law::verdict(contract, self.horizon, &latest, self.t);
+            let standing = |et| Standing::of(contract, self.horizon, et, self.t);
+            verdict = law::verdict(&latest, standing);
+            self.standing = latest.only_et().map(standing);
             self.layout = Some(latest.layout());
         }
         self.verdict = Some(verdict);
@@ -111,8 +118,23 @@ impl Row {
     /// What was judged; none when nothing is known.
     #[inline]
     pub(crate) fn latest(&self) -> Option<LatestRow<'_>> {
-        let layout = self.layout.as_ref()?;
-        Some(LatestRow::at(layout, &self.bytes))
+        Some(LatestRow::at(self.layout?, &self.bytes))
+    }
+
+    /// Status, bytes of the value and event time of a feature of this contract.
+    #[inline]
+    fn told(
+        &self,
+        contract: &Contract,
+        feature: &Feature,
+    ) -> Result<(Status, Option<&[u8]>, Option<Timestamp>)> {
+        match self.latest() {
+            None => Ok((Status::Absent, None, None)),
+            Some(latest) => law::told(&latest, feature.id(), |et| match self.standing {
+                Some(standing) => standing,
+                None => Standing::of(contract, self.horizon, et, self.t),
+            }),
+        }
     }
 
     pub(super) fn view_name(&self) -> Option<&str> {
@@ -120,6 +142,7 @@ impl Row {
     }
 
     /// What is known of the entity as a whole.
+    #[inline]
     pub fn verdict(&self) -> Verdict {
         self.verdict.unwrap_or(Verdict::Never)
     }
@@ -139,12 +162,17 @@ impl Row {
             value: None,
             event_time: None,
         };
-        match (&self.contract, self.latest()) {
-            (Some(contract), Some(fold)) => {
-                law::answer(contract, self.horizon, &fold, feature, self.t)
-            }
-            _ => Ok(ABSENT),
-        }
+        let Some(contract) = &self.contract else {
+            return Ok(ABSENT);
+        };
+        let (status, bytes, event_time) = self.told(contract, feature)?;
+        let value = bytes
+            .map(|bytes| value::decode(feature.ty(), bytes).ok_or_else(|| not_a(feature, bytes)));
+        Ok(Answer {
+            status,
+            value: value.transpose()?,
+            event_time,
+        })
     }
 
     /// What is known of a feature, by name.
@@ -164,6 +192,7 @@ impl Row {
     ///
     /// # Errors
     /// As [`see`](Self::see).
+    #[inline]
     pub fn get<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Option<T::Ref<'_>>> {
         Ok(self.see(feature)?.value)
     }
@@ -174,36 +203,29 @@ impl Row {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view, or one
     /// that is younger than the view handle that the row was read with;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
+    #[inline]
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
-        const NOTHING: (Status, Option<Timestamp>) = (Status::Absent, None);
-        let seen = |(status, event_time), value| Seen {
+        let Some(contract) = &self.contract else {
+            return Ok(Seen {
+                status: Status::Absent,
+                value: None,
+                event_time: None,
+            });
+        };
+        let known = contract.by_id(feature.id);
+        let known = known.filter(|_| contract.id() == feature.view);
+        // Something may be stored of a feature that is not known, so "absent" could be a lie.
+        let known = known.ok_or_else(|| not_of(contract, feature.view))?;
+        let (status, bytes, event_time) = self.told(contract, known)?;
+        let value = match bytes {
+            None => None,
+            Some(bytes) => Some(T::decode(known.ty(), bytes).ok_or_else(|| not_a(known, bytes))?),
+        };
+        Ok(Seen {
             status,
             value,
             event_time,
-        };
-        let (Some(contract), Some(fold)) = (&self.contract, self.latest()) else {
-            return Ok(seen(NOTHING, None));
-        };
-        if contract.id() != feature.view {
-            return Err(Error::invalid(format!(
-                "the feature belongs to another view than {:?}, whose row this is; resolve it with \
-                 the view it is used with",
-                contract.name()
-            )));
-        }
-        // Something may be stored of it all the same, so "absent" could be a lie.
-        let Some(known) = contract.by_id(feature.id) else {
-            return Err(Error::invalid(format!(
-                "the feature was added to view {:?} after the view handle was made that the row was \
-                 read with; ask the store for the view again, and read with that",
-                contract.name()
-            )));
-        };
-        let answer = law::answer(contract, self.horizon, &fold, known, self.t)?;
-        Ok(seen(
-            (answer.status, answer.event_time),
-            answer.value.and_then(T::of),
-        ))
+        })
     }
 
     /// Every feature of the view with what is known of it, in the order of the contract.
@@ -216,4 +238,20 @@ impl Row {
             .iter()
             .map(|feature| (feature, self.answer(feature)))
     }
+}
+
+#[cold]
+fn not_of(contract: &Contract, view: ViewId) -> Error {
+    let name = contract.name();
+    Error::invalid(if contract.id() == view {
+        format!(
+            "the feature was added to view {name:?} after the view handle was made that the row was \
+             read with; ask the store for the view again, and read with that"
+        )
+    } else {
+        format!(
+            "the feature belongs to another view than {name:?}, whose row this is; resolve it with \
+             the view it is used with"
+        )
+    })
 }

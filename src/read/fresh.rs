@@ -43,6 +43,7 @@ impl Lookup<'_> {
 
     /// Refuses a question that demands more than the view's sources have reported. A question that
     /// demands nothing pays for one comparison.
+    #[inline]
     pub(crate) fn check_fresh(&self, view: &View, question: Question) -> Result<()> {
         match question.max_lag {
             None => Ok(()),

@@ -52,6 +52,7 @@ pub(super) enum Cached {
 pub(super) const LATEST: &str = "a latest row";
 
 impl<'a> Lookup<'a> {
+    #[inline]
     pub(crate) fn floor(&self, view: &View) -> Option<Timestamp> {
         match self.floors {
             Some(floors) => floors.get(&view.state.id).copied(),
@@ -79,24 +80,18 @@ impl<'a> Lookup<'a> {
     }
 
     /// Refuses a question that the view no longer keeps the answer to, or that is not this store's
-    /// to answer.
-    pub(crate) fn check_floor(&self, view: &View, times: [Option<Timestamp>; 2]) -> Result<()> {
+    /// to answer. Says where the floor stands.
+    #[inline]
+    pub(crate) fn check_floor(
+        &self,
+        view: &View,
+        times: [Option<Timestamp>; 2],
+    ) -> Result<Option<Timestamp>> {
         view.belongs_to(self.opened)?;
-        let Some(floor) = self.floor(view) else {
-            return Ok(());
-        };
-        match times.into_iter().flatten().find(|t| *t < floor) {
-            None => Ok(()),
-            Some(t) => Err(Error::new(
-                ErrorKind::BeyondHistory {
-                    floor: floor.micros(),
-                },
-                format!(
-                    "view {:?} keeps exact history from {floor} on; {t} lies before it. Ask as of \
-                     {floor} or later",
-                    view.name()
-                ),
-            )),
+        let floor = self.floor(view);
+        match floor {
+            Some(floor) => beyond(view, floor, times).map(|()| Some(floor)),
+            None => Ok(None),
         }
     }
 
@@ -140,9 +135,9 @@ impl<'a> Lookup<'a> {
         question: Question,
         row: &mut Row,
     ) -> Result<Cached> {
-        self.check_floor(view, [question.as_of, question.known_at])?;
+        let floor = self.check_floor(view, [question.as_of, question.known_at])?;
         let t = question.as_of.unwrap_or(self.now);
-        let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(self.floor(view)));
+        let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(floor));
         match cache.read(entity.prefix(), bytes) {
             Sought::Hit(stamp) => {
                 row.finish()?;
@@ -164,6 +159,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether the latest row is worth a look: it never answers what was known at some time, and
     /// rarely what was true before now.
+    #[inline]
     pub(crate) fn may_be_latest(&self, question: Question) -> bool {
         question.known_at.is_none() && question.as_of.is_none_or(|t| t >= self.now)
     }
@@ -178,9 +174,9 @@ impl<'a> Lookup<'a> {
         row: &mut Row,
     ) -> Result<Verdict> {
         let bounds = [question.as_of, question.known_at];
-        self.check_floor(view, bounds)?;
+        let floor = self.check_floor(view, bounds)?;
         let t = question.as_of.unwrap_or(self.now);
-        let horizon = view.contract.horizon(self.floor(view));
+        let horizon = view.contract.horizon(floor);
         let (bytes, fold) = row.begin(&view.contract, t, horizon);
         let answered = match latest {
             Some(latest) if answers(entity, &LatestRow::parse(latest)?, t)? => {
@@ -211,6 +207,22 @@ impl<'a> Lookup<'a> {
         self.kv.walk_versions(self.at, |cursor| {
             fold_until(cursor, entity, t, known_at, fold, out)
         })
+    }
+}
+
+fn beyond(view: &View, floor: Timestamp, times: [Option<Timestamp>; 2]) -> Result<()> {
+    match times.into_iter().flatten().find(|t| *t < floor) {
+        None => Ok(()),
+        Some(t) => Err(Error::new(
+            ErrorKind::BeyondHistory {
+                floor: floor.micros(),
+            },
+            format!(
+                "view {:?} keeps exact history from {floor} on; {t} lies before it. Ask as of \
+                 {floor} or later",
+                view.name()
+            ),
+        )),
     }
 }
 
@@ -249,8 +261,9 @@ fn fold_until(
 }
 
 /// Whether a latest row answers for `t`.
+#[inline]
 fn answers(entity: &Entity, latest: &LatestRow<'_>, t: Timestamp) -> Result<bool> {
-    check_entity(entity.prefix(), latest.entity, entity.bytes())?;
+    check_entity(entity.prefix(), latest.entity(), entity.bytes())?;
     Ok(latest.answers(t))
 }
 
@@ -262,6 +275,7 @@ fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<Histo
 
 /// A stored row that is about another entity than the one asked for. Two entities with one hash are
 /// refused at the write, so a row in the wrong place is damage.
+#[inline]
 pub(crate) fn check_entity(key: &[u8], found: &[u8], asked: &[u8]) -> Result<()> {
     if found == asked {
         return Ok(());

@@ -57,6 +57,9 @@ fn read_cached<'c>(
     for (view, entity) in asked.iter().take(BUCKETS_AHEAD) {
         cache_of(view).inspect(|cache| cache.expect(entity.prefix()));
     }
+    for (view, entity) in asked.iter().take(ROWS_AHEAD) {
+        cache_of(view).inspect(|cache| cache.expect_row(entity.prefix()));
+    }
     let mut seen = Vec::with_capacity(asked.len());
     for (at, (view, entity)) in asked.iter().enumerate() {
         if let Some((view, ahead)) = asked.get(at + BUCKETS_AHEAD) {

@@ -48,7 +48,7 @@ impl<'a> Scan<'a> {
         while let Some((key, stored)) = self.cursor.item_in(&start) {
             let value = checksum::open(LATEST, key, stored)?;
             let latest = LatestRow::parse(value)?;
-            let entity = Entity::of_bytes(&self.view.state, latest.entity);
+            let entity = Entity::of_bytes(&self.view.state, latest.entity());
             super::lookup::check_entity(key, entity.prefix(), key)?;
             let lookup = Lookup {
                 caches: None,

@@ -16,6 +16,7 @@ pub struct Feature {
 
 impl Feature {
     /// Its number in the view. Never reused.
+    #[inline]
     pub fn id(&self) -> FeatureId {
         self.id
     }
@@ -31,11 +32,13 @@ impl Feature {
     }
 
     /// Its present name.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.definition.name
     }
 
     /// Its type.
+    #[inline]
     pub fn ty(&self) -> Type {
         self.definition.ty
     }
@@ -129,6 +132,7 @@ impl Contract {
     }
 
     /// Its number in the store. Never reused.
+    #[inline]
     pub fn id(&self) -> ViewId {
         self.id
     }
@@ -144,16 +148,19 @@ impl Contract {
     }
 
     /// Its name within the namespace.
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The columns of its entity key, in order.
+    #[inline]
     pub fn key(&self) -> &[KeyColumn] {
         &self.key
     }
 
     /// Its features, in order.
+    #[inline]
     pub fn features(&self) -> &[Feature] {
         &self.features
     }
@@ -241,9 +248,14 @@ impl Contract {
     /// in a question as of `t`.
     #[inline]
     pub(crate) fn has_outlived(&self, et: Timestamp, t: Timestamp) -> bool {
-        self.time
-            .ttl
-            .is_some_and(|ttl| t.micros_since(et) > i128::from(ttl.as_micros()))
+        let Some(ttl) = self.time.ttl else {
+            return false;
+        };
+        match t.micros().checked_sub(et.micros()) {
+            Some(age) => age > ttl.as_micros(),
+            // Further apart than any ttl is long.
+            None => et < t,
+        }
     }
 
     /// The event time before which facts are outside the view, given its floor: nothing that old

@@ -116,6 +116,7 @@ impl FeatureDefinition {
     }
 
     /// Its type.
+    #[inline]
     pub fn ty(&self) -> Type {
         self.ty
     }

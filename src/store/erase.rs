@@ -344,7 +344,7 @@ impl<'k> Removal<'k> {
         let latest = kv.get(Family::Latest, entity.prefix(), None)?;
         let of_another = |stored: &[u8]| {
             // One that is damaged does not keep a person from being forgotten: it is written anew.
-            LatestRow::open(entity.prefix(), stored).is_ok_and(|row| row.entity != entity.bytes())
+            LatestRow::open(entity.prefix(), stored).is_ok_and(|row| row.entity() != entity.bytes())
         };
         if latest.as_deref().is_some_and(of_another) {
             return Err(collides(entity));

@@ -266,7 +266,7 @@ impl Verifier<'_> {
         let view = self.view(key)?;
         let value = checksum::open("a latest row", key, stored)?;
         let latest = LatestRow::parse(value)?;
-        let entity = Entity::of_bytes(&view, latest.entity);
+        let entity = Entity::of_bytes(&view, latest.entity());
         let wrong =
             |what: String| Error::corrupt(format!("the latest row under key {} {what}", Hex(key)));
         if entity.prefix()[..] != *key {
@@ -286,7 +286,7 @@ impl Verifier<'_> {
             return Err(wrong("has no history".into()));
         }
         let mut expected = Vec::new();
-        fold.write(latest.schema_version, entity.bytes(), &mut expected);
+        fold.write(latest.schema_version(), entity.bytes(), &mut expected);
         if expected != value {
             return Err(wrong(format!(
                 "is not the fold of its history: {} is stored, {} is right",

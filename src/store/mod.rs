@@ -402,6 +402,7 @@ fn sync(kv: &Kv, catalog: &Catalog, now: Timestamp) -> Result<()> {
 }
 
 impl sealed::Source for Store {
+    #[inline]
     fn lookup(&self) -> Lookup<'_> {
         Lookup {
             kv: self.kv(),
@@ -414,6 +415,7 @@ impl sealed::Source for Store {
         }
     }
 
+    #[inline]
     fn expect(&self, entity: &Entity) {
         if let Some(cache) = self.0.writer.caches.of(entity.view().is_resident) {
             cache.expect(entity.prefix());

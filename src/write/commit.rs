@@ -492,7 +492,7 @@ impl<'a> Gathered<'a> {
         let first = rows.clone().next().expect("a group has a row");
         let latest = (!latest.is_empty()).then_some(latest);
         let owner = match &latest {
-            Some(latest) => LatestRow::parse(&self.stored[latest.clone()])?.entity,
+            Some(latest) => LatestRow::parse(&self.stored[latest.clone()])?.entity(),
             None => first.entity.bytes(),
         };
         let start = self.rows.len();

@@ -129,7 +129,7 @@ impl<'a, 's> Group<'a, 's> {
             return Ok(group);
         };
         let latest = LatestRow::parse(stored)?;
-        group.schema_version = latest.schema_version;
+        group.schema_version = latest.schema_version();
         group.newest_et = latest.newest_et().max(latest.next_due());
         group.shown = Shown::Stored(latest);
         if latest.next_due().is_some_and(|due| due <= now) {

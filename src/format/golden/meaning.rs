@@ -202,7 +202,7 @@ fn history_row_text(bytes: &[u8]) -> Result<String> {
 
 fn latest_row_text(bytes: &[u8]) -> Result<String> {
     let row = LatestRow::open(&prefix(), bytes)?;
-    assert_eq!(row.entity, entity_bytes());
+    assert_eq!(row.entity(), entity_bytes());
     let floor = match row.floor() {
         None => "none".into(),
         Some(floor) => format!(
@@ -221,7 +221,7 @@ fn latest_row_text(bytes: &[u8]) -> Result<String> {
     });
     Ok(format!(
         "schema version {} newest {} next due {} floor {floor} stamps {}: {}",
-        row.schema_version,
+        row.schema_version(),
         time_text(row.newest_et()),
         time_text(row.next_due()),
         row.stamps().count(),

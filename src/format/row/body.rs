@@ -38,99 +38,95 @@ pub(crate) enum Slot<'a> {
 /// A view of the features of a row. Making one costs the same for any number of features.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Body<'a> {
-    ids: &'a [u8],
-    ends: &'a [u8],
-    width: usize,
-    payload: &'a [u8],
+    layout: BodyLayout,
     bytes: &'a [u8],
 }
 
 /// Where the parts of a row's features are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyLayout {
-    width: usize,
-    ids: usize,
-    ends: usize,
-    bytes: usize,
+    count: u16,
+    width: u8,
 }
 
 impl BodyLayout {
-    /// How long they are together.
+    /// What the first bytes say; none when no body begins with them.
     #[inline]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    fn read(bytes: &[u8]) -> Option<BodyLayout> {
+        let [c0, c1, width, zero] = *bytes.first_chunk::<HEADER>()?;
+        let count = u16::from_le_bytes([c0, c1]);
+        (matches!(width, 2 | 4) && zero == 0).then_some(BodyLayout { count, width })
+    }
+
+    #[inline]
+    fn ends(self) -> usize {
+        HEADER + usize::from(self.count) * 2
+    }
+
+    #[inline]
+    fn payload(self) -> usize {
+        HEADER + usize::from(self.count) * (2 + usize::from(self.width))
     }
 }
 
 impl<'a> Body<'a> {
+    #[inline]
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self> {
-        Body::split(bytes).ok_or_else(|| {
-            Error::corrupt(format!(
-                "a row's features are damaged ({} bytes); {RESTORE}",
-                bytes.len()
-            ))
-        })
+        Body::split(bytes).ok_or_else(|| damaged(bytes))
     }
 
+    #[inline]
     fn split(bytes: &'a [u8]) -> Option<Self> {
-        let ([c0, c1, width, zero], rest) = bytes.split_first_chunk::<HEADER>()?;
-        let count = usize::from(u16::from_le_bytes([*c0, *c1]));
-        let width = usize::from(*width);
-        if !(width == 2 || width == 4) || *zero != 0 {
-            return None;
-        }
-        let (ids, rest) = rest.split_at_checked(count * 2)?;
-        let (ends, payload) = rest.split_at_checked(count * width)?;
-        let body = Body {
-            ids,
-            ends,
-            width,
-            payload,
-            bytes,
+        let layout = BodyLayout::read(bytes)?;
+        let payload = bytes.len().checked_sub(layout.payload())?;
+        let body = Body { layout, bytes };
+        let last = match body.len() {
+            0 => 0,
+            count => body.end(count - 1),
         };
-        let last = if count == 0 { 0 } else { body.end(count - 1) };
-        (last == payload.len() && width == width_for(payload.len())).then_some(body)
+        let is_whole = last == payload && usize::from(layout.width) == width_for(payload);
+        is_whole.then_some(body)
     }
 
     /// Where its parts are.
     #[inline]
     pub(super) fn layout(&self) -> BodyLayout {
-        BodyLayout {
-            width: self.width,
-            ids: self.ids.len(),
-            ends: self.ends.len(),
-            bytes: self.bytes.len(),
-        }
+        self.layout
     }
 
     /// The features in the same bytes that a layout was taken of.
     #[inline]
-    pub(super) fn at(layout: &BodyLayout, bytes: &'a [u8]) -> Self {
-        let (ids, rest) = bytes[HEADER..].split_at(layout.ids);
-        let (ends, payload) = rest.split_at(layout.ends);
-        Body {
-            ids,
-            ends,
-            width: layout.width,
-            payload,
-            bytes,
-        }
+    pub(super) fn at(layout: BodyLayout, bytes: &'a [u8]) -> Self {
+        Body { layout, bytes }
     }
 
     /// How many features the row speaks about.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.ids.len() / 2
+        usize::from(self.layout.count)
     }
 
     /// All of it, as it is stored.
+    #[inline]
     pub(crate) fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
     #[inline]
     fn tagged(&self, at: usize) -> u16 {
-        u16::from_le_bytes([self.ids[at * 2], self.ids[at * 2 + 1]])
+        self.narrow(HEADER + at * 2)
+    }
+
+    #[inline]
+    fn narrow(&self, from: usize) -> u16 {
+        let two = self.bytes.get(from..from + 2).and_then(<[u8]>::first_chunk);
+        u16::from_le_bytes(*two.expect("there are as many"))
+    }
+
+    #[inline]
+    fn wide(&self, from: usize) -> u32 {
+        let four = self.bytes.get(from..from + 4).and_then(<[u8]>::first_chunk);
+        u32::from_le_bytes(*four.expect("there are as many"))
     }
 
     #[inline]
@@ -140,23 +136,22 @@ impl<'a> Body<'a> {
 
     #[inline]
     fn end(&self, at: usize) -> usize {
-        let from = &self.ends[at * self.width..];
-        if self.width == 2 {
-            let narrow = from.first_chunk().expect("there are as many");
-            usize::from(u16::from_le_bytes(*narrow))
-        } else {
-            let wide = from.first_chunk().expect("there are as many");
-            u32::from_le_bytes(*wide) as usize
+        let ends = self.layout.ends();
+        match self.layout.width {
+            2 => usize::from(self.narrow(ends + at * 2)),
+            _ => self.wide(ends + at * 4) as usize,
         }
     }
 
     /// What the row says about the feature at a position.
     #[inline]
     pub(super) fn slot(&self, at: usize) -> Result<Slot<'a>> {
+        let payload = self.layout.payload();
         let start = if at == 0 { 0 } else { self.end(at - 1) };
-        match self.payload.get(start..self.end(at)) {
-            Some([]) if self.tagged(at) & NULL != 0 => Ok(Slot::Null),
-            Some(bytes) if self.tagged(at) & NULL == 0 => Ok(Slot::Value(bytes)),
+        let is_null = self.tagged(at) & NULL != 0;
+        match self.bytes.get(payload + start..payload + self.end(at)) {
+            Some([]) if is_null => Ok(Slot::Null),
+            Some(bytes) if !is_null => Ok(Slot::Value(bytes)),
             _ => Err(self.impossible(at)),
         }
     }
@@ -209,6 +204,14 @@ impl<'a> Body<'a> {
             Ok((FeatureId(id), body.slot(at)?))
         })
     }
+}
+
+#[cold]
+fn damaged(bytes: &[u8]) -> Error {
+    Error::corrupt(format!(
+        "a row's features are damaged ({} bytes); {RESTORE}",
+        bytes.len()
+    ))
 }
 
 /// Collects features in any order and writes them in the order of ids.

@@ -43,26 +43,21 @@ const STAMPED: u8 = 16;
 /// A view of a latest row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LatestRow<'a> {
-    flags: u8,
-    newest_et: Timestamp,
-    next_due: Timestamp,
-    stamps: &'a [u8],
-    pub(crate) schema_version: u32,
-    pub(crate) entity: &'a [u8],
-    pub(crate) body: Body<'a>,
-    feature_stamps: &'a [u8],
+    layout: LatestLayout,
+    value: &'a [u8],
 }
 
 /// Where the parts of a latest row are, for one that is asked again and again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LatestLayout {
     flags: u8,
-    newest_et: Timestamp,
-    next_due: Timestamp,
-    schema_version: u32,
-    stamps: usize,
-    entity: usize,
-    body: BodyLayout,
+    /// How many.
+    stamps: u16,
+    entity: u32,
+    body: u32,
+    /// Where the body ends, and the stamps of features begin.
+    body_end: u32,
+    in_body: BodyLayout,
 }
 
 impl<'a> LatestRow<'a> {
@@ -73,109 +68,108 @@ impl<'a> LatestRow<'a> {
 
     /// Reads a latest row whose checksum has been taken off.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
-        let reader = Reader::new(WHAT, value);
-        let cut_off = || reader.corrupt(format_args!("it is cut off after {} bytes", value.len()));
-        check_format(WHAT, *value.first().ok_or_else(cut_off)?)?;
+        let format = *value.first().ok_or_else(|| cut_off(value))?;
+        check_format(WHAT, format)?;
         // In one piece: a row is taken apart on every read.
-        let (head, rest) = value
-            .split_first_chunk::<HEAD_BYTES>()
-            .ok_or_else(cut_off)?;
+        let head = value.first_chunk::<HEAD_BYTES>();
+        let head = head.ok_or_else(|| cut_off(value))?;
         let flags = head[1];
         let u16_at = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
         let i64_at = |at: usize| i64::from_le_bytes(head[at..at + 8].try_into().expect("eight"));
         let length = usize::from(u16_at(2));
-        let schema_version = u32::from_le_bytes(head[4..8].try_into().expect("four"));
-        let newest_et = Timestamp::from_micros(i64_at(8));
-        let next_due = Timestamp::from_micros(i64_at(16));
-        let stamp_count = usize::from(u16_at(24));
-        let zero = u16_at(26);
+        let stamps = u16_at(24);
         let has = |flag| flags & flag != 0;
         if flags >= STAMPED << 1
-            || zero != 0
+            || u16_at(26) != 0
             || length > ENTITY_BYTES_MAX
-            || (!has(NEWEST) && newest_et.micros() != 0)
-            || (!has(NEXT_DUE) && next_due.micros() != 0)
-            || has(STAMPED) != (stamp_count > 1)
-            || (has(FLOOR) && stamp_count == 0)
+            || (!has(NEWEST) && i64_at(8) != 0)
+            || (!has(NEXT_DUE) && i64_at(16) != 0)
+            || has(STAMPED) != (stamps > 1)
+            || (has(FLOOR) && stamps == 0)
             || (has(FLOOR_IS_DELETE) && !has(FLOOR))
         {
-            return Err(reader.corrupt(format_args!(
-                "its header contradicts itself (flags {flags})"
-            )));
+            return Err(contradicts(flags));
         }
-        let stamps = rest.split_at_checked(stamp_count * STAMP_BYTES);
-        let (stamps, rest) = stamps.ok_or_else(cut_off)?;
-        let (entity, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
-        let (body, feature_stamps) = if has(STAMPED) {
+        let entity = HEAD_BYTES + usize::from(stamps) * STAMP_BYTES;
+        let body = entity + length;
+        let rest = value.get(body..).ok_or_else(|| cut_off(value))?;
+        let mut body_end = value.len();
+        if has(STAMPED) {
             // The body says how many features there are, and so how long what follows it is.
             let count = usize::from(Reader::new(WHAT, rest).u16()?);
-            let split = rest.len().checked_sub(count * 2);
-            let split = split.ok_or_else(|| reader.corrupt("its stamps are cut off"))?;
-            rest.split_at(split)
-        } else {
-            (rest, &rest[rest.len()..])
-        };
-        let body = Body::parse(body)?;
-        if body.len() > 0 && stamp_count == 0 {
-            return Err(reader.corrupt("it has features and no stamp"));
+            let stamped = rest.len().checked_sub(count * 2);
+            body_end = body + stamped.ok_or_else(|| damaged("its stamps are cut off"))?;
         }
-        Ok(LatestRow {
+        let features = Body::parse(&value[body..body_end])?;
+        if features.len() > 0 && stamps == 0 {
+            return Err(damaged("it has features and no stamp"));
+        }
+        let Ok(body_end) = u32::try_from(body_end) else {
+            return Err(damaged("it is longer than 4 GiB"));
+        };
+        let layout = LatestLayout {
             flags,
-            newest_et,
-            next_due,
             stamps,
-            schema_version,
-            entity,
-            body,
-            feature_stamps,
-        })
+            entity: entity as u32,
+            body: body as u32,
+            body_end,
+            in_body: features.layout(),
+        };
+        Ok(LatestRow { layout, value })
     }
 
     /// Where its parts are.
     #[inline]
     pub(crate) fn layout(&self) -> LatestLayout {
-        LatestLayout {
-            flags: self.flags,
-            newest_et: self.newest_et,
-            next_due: self.next_due,
-            schema_version: self.schema_version,
-            stamps: self.stamps.len(),
-            entity: self.entity.len(),
-            body: self.body.layout(),
-        }
+        self.layout
     }
 
-    /// The row of the same bytes that a layout was taken of, at no more than the cost of finding it.
+    /// The row of the same bytes that a layout was taken of, at no cost.
     ///
     /// # Panics
-    /// May panic for other bytes.
+    /// What is asked of it may panic for other bytes.
     #[inline]
-    pub(crate) fn at(layout: &LatestLayout, value: &'a [u8]) -> Self {
-        let (stamps, rest) = value[HEAD_BYTES..].split_at(layout.stamps);
-        let (entity, rest) = rest.split_at(layout.entity);
-        let (body, feature_stamps) = rest.split_at(layout.body.bytes());
-        LatestRow {
-            flags: layout.flags,
-            newest_et: layout.newest_et,
-            next_due: layout.next_due,
-            stamps,
-            schema_version: layout.schema_version,
-            entity,
-            body: Body::at(&layout.body, body),
-            feature_stamps,
-        }
+    pub(crate) fn at(layout: LatestLayout, value: &'a [u8]) -> Self {
+        LatestRow { layout, value }
+    }
+
+    #[inline]
+    fn has(&self, flag: u8) -> bool {
+        self.layout.flags & flag != 0
+    }
+
+    #[inline]
+    fn time_at(&self, at: usize) -> Timestamp {
+        let bytes = self.value[at..at + 8].try_into().expect("eight");
+        Timestamp::from_micros(i64::from_le_bytes(bytes))
+    }
+
+    /// The version of the contract under which the values are encoded.
+    pub(crate) fn schema_version(&self) -> u32 {
+        u32::from_le_bytes(self.value[4..8].try_into().expect("four"))
+    }
+
+    #[inline]
+    pub(crate) fn entity(&self) -> &'a [u8] {
+        &self.value[self.layout.entity as usize..self.layout.body as usize]
+    }
+
+    #[inline]
+    pub(crate) fn body(&self) -> Body<'a> {
+        let bytes = &self.value[self.layout.body as usize..self.layout.body_end as usize];
+        Body::at(self.layout.in_body, bytes)
     }
 
     /// The largest event time folded; none when nothing was due yet.
     #[inline]
     pub(crate) fn newest_et(&self) -> Option<Timestamp> {
-        (self.flags & NEWEST != 0).then_some(self.newest_et)
+        self.has(NEWEST).then(|| self.time_at(8))
     }
 
     /// The smallest event time that was not folded.
     #[inline]
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        (self.flags & NEXT_DUE != 0).then_some(self.next_due)
+        self.has(NEXT_DUE).then(|| self.time_at(16))
     }
 
     /// Whether this row answers questions as of `t`.
@@ -188,23 +182,29 @@ impl<'a> LatestRow<'a> {
     /// The stamp of the newest Put or Delete.
     #[inline]
     pub(crate) fn floor(&self) -> Option<Stamp> {
-        (self.flags & FLOOR != 0).then(|| self.stamp(0))
+        self.has(FLOOR).then(|| self.stamp(0))
+    }
+
+    /// When all of it was said, where one version alone says something.
+    #[inline]
+    pub(crate) fn only_et(&self) -> Option<Timestamp> {
+        (self.layout.stamps == 1).then(|| self.time_at(HEAD_BYTES))
     }
 
     /// The Put or Delete that is all there is of this row; none where others say something too.
     pub(crate) fn lone(&self) -> Option<Stamp> {
-        self.floor().filter(|_| self.stamps.len() == STAMP_BYTES)
+        self.floor().filter(|_| self.layout.stamps == 1)
     }
 
     /// Whether the newest of Puts and Deletes is a Delete.
     #[inline]
     pub(crate) fn floor_is_delete(&self) -> bool {
-        self.flags & FLOOR_IS_DELETE != 0
+        self.has(FLOOR_IS_DELETE)
     }
 
     #[inline]
     fn stamp(&self, at: usize) -> Stamp {
-        let stamp = self.stamps[at * STAMP_BYTES..].first_chunk::<STAMP_BYTES>();
+        let stamp = self.value[HEAD_BYTES + at * STAMP_BYTES..].first_chunk::<STAMP_BYTES>();
         let stamp = stamp.expect("there are as many");
         let time = |at: usize| i64::from_le_bytes(stamp[at..at + 8].try_into().expect("eight"));
         Stamp {
@@ -217,31 +217,32 @@ impl<'a> LatestRow<'a> {
     /// All stamps: the floor's first, if there is one.
     pub(crate) fn stamps(&self) -> impl Iterator<Item = Stamp> + use<'a> {
         let row = *self;
-        (0..self.stamps.len() / STAMP_BYTES).map(move |at| row.stamp(at))
+        (0..usize::from(self.layout.stamps)).map(move |at| row.stamp(at))
     }
 
+    /// Which stamp the feature at a position has.
     #[inline]
-    fn stamp_at(&self, position: usize) -> Result<Stamp> {
-        let at = match self.feature_stamps {
-            [] => 0,
-            stamps => usize::from(u16::from_le_bytes([
-                stamps[position * 2],
-                stamps[position * 2 + 1],
-            ])),
-        };
-        if at >= self.stamps.len() / STAMP_BYTES {
+    fn stamp_of(&self, position: usize) -> Result<usize> {
+        let mut at = 0;
+        if self.has(STAMPED) {
+            let from = self.layout.body_end as usize + position * 2;
+            at = u16::from_le_bytes([self.value[from], self.value[from + 1]]);
+        }
+        if at >= self.layout.stamps {
             return Err(no_stamp(at));
         }
-        Ok(self.stamp(at))
+        Ok(usize::from(at))
     }
 
     /// What the row holds of a feature, and since when; none when it holds nothing of it.
     #[inline]
-    pub(crate) fn find(&self, id: FeatureId) -> Result<Option<(Stamp, Slot<'a>)>> {
-        let Some(position) = self.body.position(id) else {
+    pub(crate) fn find(&self, id: FeatureId) -> Result<Option<(Timestamp, Slot<'a>)>> {
+        let body = self.body();
+        let Some(position) = body.position(id) else {
             return Ok(None);
         };
-        Ok(Some((self.stamp_at(position)?, self.body.slot(position)?)))
+        let et = self.time_at(HEAD_BYTES + self.stamp_of(position)? * STAMP_BYTES);
+        Ok(Some((et, body.slot(position)?)))
     }
 
     /// Every feature the row holds, in the order of ids.
@@ -249,16 +250,36 @@ impl<'a> LatestRow<'a> {
         &self,
     ) -> impl Iterator<Item = Result<(FeatureId, Stamp, Slot<'a>)>> + use<'a> {
         let row = *self;
-        self.body.iter().enumerate().map(move |(position, entry)| {
-            let (id, slot) = entry?;
-            Ok((id, row.stamp_at(position)?, slot))
-        })
+        self.body()
+            .iter()
+            .enumerate()
+            .map(move |(position, entry)| {
+                let (id, slot) = entry?;
+                Ok((id, row.stamp(row.stamp_of(position)?), slot))
+            })
     }
 }
 
 #[cold]
-fn no_stamp(at: usize) -> Error {
-    Reader::new(WHAT, &[]).corrupt(format_args!("it has no stamp {at}"))
+fn damaged(why: impl std::fmt::Display) -> Error {
+    Reader::new(WHAT, &[]).corrupt(why)
+}
+
+#[cold]
+fn cut_off(value: &[u8]) -> Error {
+    damaged(format_args!("it is cut off after {} bytes", value.len()))
+}
+
+#[cold]
+fn contradicts(flags: u8) -> Error {
+    damaged(format_args!(
+        "its header contradicts itself (flags {flags})"
+    ))
+}
+
+#[cold]
+fn no_stamp(at: u16) -> Error {
+    damaged(format_args!("it has no stamp {at}"))
 }
 
 /// What a latest row is made of.

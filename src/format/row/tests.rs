@@ -134,17 +134,17 @@ proptest! {
     fn a_latest_row_survives(features in features(), parts in some_parts()) {
         let (row_bytes, stamps) = latest_row(&features, &parts);
         let row = LatestRow::open(KEY, &row_bytes)?;
-        prop_assert_eq!((row.schema_version, row.entity), (parts.schema_version, ENTITY));
+        prop_assert_eq!((row.schema_version(), row.entity()), (parts.schema_version, ENTITY));
         prop_assert_eq!((row.newest_et(), row.next_due()), (parts.newest_et, parts.next_due));
         prop_assert_eq!((row.floor(), row.floor_is_delete()), (parts.floor, parts.floor_is_delete()));
         let all: Vec<Stamp> = parts.floor.iter().chain(&parts.patches).copied().collect();
         prop_assert_eq!(row.stamps().collect::<Vec<_>>(), all);
-        check_body(&features, &row.body)?;
+        check_body(&features, &row.body())?;
         let listed: Vec<_> = row.iter().collect::<Result<_>>()?;
         prop_assert_eq!(listed.len(), features.len());
         for ((id, stamp, slot), expected) in listed.into_iter().zip(stamps) {
             prop_assert_eq!(stamp, expected);
-            prop_assert_eq!(row.find(id)?, Some((stamp, slot)));
+            prop_assert_eq!(row.find(id)?, Some((stamp.et, slot)));
         }
         prop_assert_eq!(row.find(FeatureId(32_767))?, None);
         prop_assert!(LatestRow::open(b"another key", &row_bytes).is_err());
@@ -257,12 +257,12 @@ fn explore(value: &[u8]) {
         explore_body(&row.body);
     }
     if let Ok(row) = LatestRow::parse(value) {
-        explore_body(&row.body);
+        explore_body(&row.body());
         let _ = (row.newest_et(), row.next_due(), row.floor_is_delete());
         assert_eq!(row.floor(), row.floor().and(row.stamps().next()));
         if let Ok(listed) = row.iter().collect::<Result<Vec<_>>>() {
             for (id, stamp, slot) in listed {
-                assert_eq!(row.find(id).expect("it was listed"), Some((stamp, slot)));
+                assert_eq!(row.find(id).expect("it was listed"), Some((stamp.et, slot)));
             }
         }
         for id in [1, 2, 3, 4_096, 32_767] {
@@ -270,7 +270,7 @@ fn explore(value: &[u8]) {
         }
         let mut fold = crate::law::Fold::default();
         if fold.load(&row).is_ok() {
-            fold.write(1, row.entity, &mut Vec::new());
+            fold.write(1, row.entity(), &mut Vec::new());
         }
     }
 }
