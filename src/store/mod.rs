@@ -9,6 +9,7 @@ mod examine;
 mod files;
 mod inspect;
 mod loss;
+mod newer;
 mod open;
 mod options;
 mod pressure;
