@@ -31,6 +31,9 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// How many numbers [`told`](Self::told) says.
+    pub(crate) const NUMBERS: usize = 7;
+
     /// Takes in whole lines; what follows the last line break was never said.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|b| *b == b'\n') {

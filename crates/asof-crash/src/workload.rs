@@ -75,13 +75,14 @@ impl Workload {
             Workload::Buffered => 120,
             Workload::Churning => 120,
             Workload::Erasing => 80,
-            Workload::Pressed => 60,
+            Workload::Pressed => 40,
         }
     }
 
     fn rows(self) -> u64 {
         match self {
             Workload::Churning => 24,
+            Workload::Pressed => 12,
             _ => 6,
         }
     }
@@ -89,7 +90,7 @@ impl Workload {
     /// Up to how long the text of a row is.
     fn pad(self) -> u64 {
         match self {
-            Workload::Pressed => 4_000,
+            Workload::Pressed => 8_000,
             _ => 160,
         }
     }
