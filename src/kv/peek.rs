@@ -15,7 +15,7 @@ pub(crate) struct Peek(DB);
 
 impl Peek {
     pub(crate) fn at(path: &Path) -> Result<Peek> {
-        let mut options = options::of_database(false, true)?;
+        let mut options = options::to_look()?;
         let nobody = InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| {});
         options.set_info_logger(nobody);
         let families = [Family::Catalog, Family::Quarantine].map(Family::name);
