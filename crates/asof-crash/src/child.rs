@@ -4,6 +4,7 @@ use crate::arguments::Arguments;
 use crate::ledger::Ledger;
 use crate::workload::{ERASED_BEFORE, Workload};
 use asof::{Durability, ErrorKind, Store, WriteBatch, WriteOptions};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,6 +52,8 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
     workload.define(&store)?;
     // The log is read on from where the store says, or from before.
     let first = first.min(workload.position(&store));
+    let found = check_head(workload, &store, Some(workload.batches()));
+    let mut ready = VecDeque::new();
     for n in first..workload.batches() {
         if workload == Workload::Erasing && n == ERASED_BEFORE {
             ledger.say("X 0");
@@ -59,10 +62,16 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
             }
             ledger.say("Y 0");
         }
-        if let Err(error) = insist(workload, &store, n, ledger) {
+        if ready.is_empty() {
+            for n in n..workload.batches().min(n + workload.burst()) {
+                ready.push_back(workload.batch(&store, n)?);
+            }
+        }
+        let batch = ready.pop_front().expect("some were made");
+        if let Err(error) = insist(workload, &store, n, batch, found, ledger) {
             return after_fault(workload, &store, n, error, ledger);
         }
-        check_head(workload, &store, Some(n));
+        check_head(workload, &store, found.max(Some(n)));
         match workload.durability(n) {
             // Whoever writes alone and syncs has synced everything before.
             Durability::Synced => ledger.say(&format!("S {n}")),
@@ -84,45 +93,51 @@ fn write(workload: Workload, path: &Path, first: u64, ledger: &mut Ledger) -> as
     Ok(store)
 }
 
-/// Writes a batch until it is taken. Of one that was refused nothing may be seen.
-fn insist(workload: Workload, store: &Store, n: u64, ledger: &mut Ledger) -> asof::Result<()> {
-    let tries = match workload {
-        Workload::Pressed => TRIES_MAX,
-        _ => 0,
-    };
-    for _ in 0..tries {
+/// Writes a batch until it is taken. Of one that was refused nothing may be seen. `found` is the last that
+/// was there when the store was opened: a log is read on from before that.
+fn insist(
+    workload: Workload,
+    store: &Store,
+    n: u64,
+    mut batch: WriteBatch,
+    found: Option<u64>,
+    ledger: &mut Ledger,
+) -> asof::Result<()> {
+    if workload == Workload::Pressed {
         let before = workload.shows(store, n)?;
-        let options = workload.options(n).non_blocking();
-        let batch = workload.batch(store, n)?;
-        ledger.say(&format!("I {n}"));
-        match write_and_ask(workload, store, batch, options, ledger) {
-            Err(error) if matches!(error.kind(), ErrorKind::Backpressure { .. }) => {
-                ledger.say(&format!("R {n}"));
+        for _ in 0..TRIES_MAX {
+            let options = workload.options(n).non_blocking();
+            ledger.say(&format!("I {n}"));
+            match write_and_ask(workload, store, batch, options, ledger) {
+                Err(error) if matches!(error.kind(), ErrorKind::Backpressure { .. }) => {
+                    ledger.say(&format!("R {n}"));
+                }
+                outcome => return outcome,
             }
-            outcome => return outcome,
+            if workload.shows(store, n)? != before {
+                wrong(&format!("batch {n} was refused, and some of it is there"));
+            }
+            if before == [false, false] {
+                check_head(workload, store, found.max(n.checked_sub(1)));
+            }
+            std::thread::sleep(PAUSE);
+            batch = workload.batch(store, n)?;
         }
-        if workload.shows(store, n)? != before {
-            wrong(&format!("batch {n} was refused, and some of it is there"));
-        }
-        if before == [false, false] {
-            check_head(workload, store, n.checked_sub(1));
-        }
-        std::thread::sleep(PAUSE);
     }
-    let batch = workload.batch(store, n)?;
     ledger.say(&format!("I {n}"));
     write_and_ask(workload, store, batch, workload.options(n), ledger)
 }
 
 /// What the row cache answers is what the history says, and nothing newer than what is known.
-fn check_head(workload: Workload, store: &Store, most: Option<u64>) {
-    // A read that meets a fault says nothing of the cache.
+fn check_head(workload: Workload, store: &Store, most: Option<u64>) -> Option<u64> {
     match workload.head(store) {
         Ok(Err(why)) => wrong(&why),
         Ok(Ok(head)) if head > most => {
             wrong(&format!("the head is {head:?}, and {most:?} is known"))
         }
-        Ok(Ok(_)) | Err(_) => {}
+        Ok(Ok(head)) => head,
+        // A read that meets a fault says nothing of the cache.
+        Err(_) => None,
     }
 }
 
@@ -183,7 +198,7 @@ fn after_fault(
         }
     }
     // Of the write that failed nobody knows; whether it is there, all ways of reading agree.
-    check_head(workload, store, Some(n));
+    check_head(workload, store, Some(workload.batches()));
     // What was acknowledged can still be read, unless reading itself meets the fault.
     for known in 0..n {
         match workload.shows(store, known) {

@@ -87,6 +87,15 @@ impl Workload {
         }
     }
 
+    /// How many batches are made before the first of them is written: whoever makes one after the other
+    /// is slower than the disk, and never refused.
+    pub(crate) fn burst(self) -> u64 {
+        match self {
+            Workload::Pressed => 10,
+            _ => 1,
+        }
+    }
+
     /// Up to how long the text of a row is.
     fn pad(self) -> u64 {
         match self {
