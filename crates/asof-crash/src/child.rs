@@ -4,9 +4,11 @@ use crate::arguments::Arguments;
 use crate::ledger::Ledger;
 use crate::workload::{ERASED_BEFORE, Workload};
 use asof::{Durability, ErrorKind, Store, WriteBatch, WriteOptions};
+use libc::SIGABRT;
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 /// How often a batch that was refused is tried again, and after how long. Then it waits as any other.
@@ -138,6 +140,14 @@ fn check_head(workload: Workload, store: &Store, most: Option<u64>) -> Option<u6
         Ok(Ok(head)) => head,
         // A read that meets a fault says nothing of the cache.
         Err(_) => None,
+    }
+}
+
+/// Whether a child that is gone had found something wrong by itself.
+pub(crate) fn check_end(status: ExitStatus) -> Result<(), String> {
+    match status.signal() {
+        Some(SIGABRT) => Err("the child found something wrong, or an assertion failed".into()),
+        _ => Ok(()),
     }
 }
 
