@@ -97,14 +97,14 @@ fn put(kv: &Kv, family: Family, key: &[u8], value: &[u8]) {
 }
 
 /// Changes the value of one row, without its checksum, which is made anew.
-fn change(kv: &Kv, family: Family, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+fn change(kv: &Kv, family: Family, key: &[u8], change: impl FnOnce(&mut [u8])) {
     let stored = kv.get(family, key, None).unwrap().expect("it is there");
     let mut value = checksum::open("it", key, &stored).unwrap().to_vec();
     change(&mut value);
     put(kv, family, key, &value);
 }
 
-fn of_format_2(value: &mut Vec<u8>) {
+fn of_format_2(value: &mut [u8]) {
     assert_eq!(value[0], 1);
     value[0] = 2;
 }
@@ -240,7 +240,7 @@ fn first_row(kv: &Kv, family: Family) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// A store of which the first row of a family was changed, the key of that, and the bytes under it.
-fn with_newer(family: Family, how: impl FnOnce(&mut Vec<u8>)) -> (TempDir, Vec<u8>, Vec<u8>) {
+fn with_newer(family: Family, how: impl FnOnce(&mut [u8])) -> (TempDir, Vec<u8>, Vec<u8>) {
     let home = closed();
     let kv = database(&home.path().join("store"));
     let (key, _) = first_row(&kv, family);
@@ -351,12 +351,12 @@ fn a_newer_latest_row_is_told_and_never_written_over() {
 #[test]
 fn a_newer_entry_of_the_quarantine_is_told_and_its_neighbours_are_shown() {
     // The form is the last that an entry says: two flags follow it, both unset.
-    let of_another_form = |value: &mut Vec<u8>| {
+    let of_another_form = |value: &mut [u8]| {
         let form = value.len() - 3;
         assert_eq!(value[form..], [1, 0, 0]);
         value[form] = 4;
     };
-    let cases: [&dyn Fn(&mut Vec<u8>); 2] = [&of_format_2, &of_another_form];
+    let cases: [fn(&mut [u8]); 2] = [of_format_2, of_another_form];
     for how in cases {
         let (home, key, stored) = with_newer(Family::Quarantine, how);
         let store = Store::open(home.path().join("store")).unwrap();
