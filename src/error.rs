@@ -85,7 +85,7 @@ pub enum ErrorKind {
     Locked,
     /// Stored bytes are not what was written. Restore the store, or ask `verify` for the extent.
     Corrupt,
-    /// The store was written by a newer format. Open it with a newer build.
+    /// The store, or something in it, was written by a newer format. Open it with a newer build.
     UnsupportedFormat,
     /// The operating system or the storage refused. A failed write has an unknown outcome:
     /// reopen the store and write again, which is always safe.
@@ -156,6 +156,16 @@ impl Error {
 
     pub(crate) fn corrupt(text: impl Into<String>) -> Self {
         Error::new(ErrorKind::Corrupt, text)
+    }
+
+    /// Bytes that are whole, and of a format that this build does not know. `what` is a sentence
+    /// without its end.
+    pub(crate) fn newer(what: impl fmt::Display) -> Self {
+        let text = format!(
+            "{what}. It is whole: a newer version of asof wrote it. Open the store with that version \
+             or a later one, or restore a copy from before it"
+        );
+        Error::new(ErrorKind::UnsupportedFormat, text)
     }
 
     pub(crate) fn not_found(text: impl Into<String>) -> Self {

@@ -335,7 +335,6 @@ impl fmt::Display for Span {
 /// ```
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
-    #[inline]
     fn now(&self) -> Timestamp;
 }
 

@@ -21,14 +21,17 @@
 //! source count u8 | per source: name
 //! ```
 //!
+//! Where no format stands in a value, the tag of its key is the format: another layout takes another tag,
+//! and a tag that a build does not know keeps it from opening the store.
+//!
 //! A name is a length u8 and UTF-8; a type is its name as in a view file. Little-endian where it does
 //! not say BE. Every value ends with its checksum.
 
 use super::key::Prefix;
-use super::position;
 use super::reader::{Put, Reader};
-use crate::error::Result;
-use crate::id::{FeatureId, ViewId};
+use super::{erasure, position};
+use crate::error::{Error, RESTORE, Result};
+use crate::id::{FeatureId, Hex, ViewId};
 use crate::schema::{
     Contract, Feature, FeatureDefinition, KeyColumn, MaxSkew, OnExpiry, Retention, TimePolicy,
     ViewDefinition,
@@ -106,6 +109,44 @@ pub(crate) fn parse_key(key: &[u8]) -> Option<CatalogKey> {
         ERASURE => CatalogKey::Erasure(u64::from_be_bytes(rest.try_into().ok()?)),
         _ => return None,
     })
+}
+
+/// Refuses a row, of which the checksum is right, that a newer version wrote. What is otherwise wrong
+/// with it is told by whoever reads it.
+pub(crate) fn check_known(key: &[u8], value: &[u8]) -> Result<()> {
+    let checked = match parse_key(key) {
+        Some(CatalogKey::View(_)) => Reader::new(WHAT, value).format(FORMAT),
+        Some(CatalogKey::Erasure(_)) => Reader::new(erasure::WHAT, value).format(erasure::FORMAT),
+        Some(_) => Ok(()),
+        None => Err(unknown(key)),
+    };
+    checked.map_err(|error| {
+        error.at(format_args!(
+            "the row of the catalog under key {}",
+            Hex(key)
+        ))
+    })
+}
+
+/// A key that this build does not know: of a kind that came later, or of a known kind and damaged.
+fn unknown(key: &[u8]) -> Error {
+    const KNOWN: [u8; 9] = [
+        IDENTITY_KEY[0],
+        NEXT_VIEW_KEY[0],
+        VIEW,
+        NEWEST,
+        FLOOR,
+        FENCE,
+        position::TAG,
+        ERASURE,
+        0,
+    ];
+    match key.first() {
+        Some(tag) if !KNOWN.contains(tag) => Error::newer(format_args!(
+            "its kind is {tag:#04x}, which this build does not know"
+        )),
+        _ => Error::corrupt(format!("it is no key of the catalog; {RESTORE}")),
+    }
 }
 
 /// How much an erase has put out of reach of one entity: versions with `rec <= recorded` or
@@ -198,12 +239,7 @@ pub(crate) fn encode_contract(contract: &Contract, out: &mut Vec<u8>) {
 
 pub(crate) fn decode_contract(value: &[u8]) -> Result<Contract> {
     let mut reader = Reader::new(WHAT, value);
-    let format = reader.u8()?;
-    if format != FORMAT {
-        return Err(reader.corrupt(format_args!(
-            "it is of format {format}, this build reads {FORMAT}"
-        )));
-    }
+    reader.format(FORMAT)?;
     let (id, version) = (ViewId(reader.u32()?), reader.u32()?);
     let namespace = reader.short_str()?.to_string();
     let name = reader.short_str()?.to_string();

@@ -15,8 +15,8 @@ use super::reader::{Put, Reader};
 use crate::error::Result;
 use crate::time::Timestamp;
 
-const WHAT: &str = "the record of an erase";
-const FORMAT: u8 = 1;
+pub(super) const WHAT: &str = "the record of an erase";
+pub(super) const FORMAT: u8 = 1;
 const PENDING: u8 = 1;
 const DONE: u8 = 2;
 
@@ -46,11 +46,10 @@ impl ErasureRecord {
 
     pub(crate) fn decode(value: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(WHAT, value);
-        let (format, state) = (reader.u8()?, reader.u8()?);
-        if format != FORMAT || !(PENDING..=DONE).contains(&state) {
-            return Err(reader.corrupt(format_args!(
-                "it is of format {format} and state {state}; this build reads format {FORMAT}"
-            )));
+        reader.format(FORMAT)?;
+        let state = reader.u8()?;
+        if !(PENDING..=DONE).contains(&state) {
+            return Err(reader.corrupt(format_args!("no erase is in state {state}")));
         }
         let at = Timestamp::from_micros(reader.i64()?);
         let prefix = *reader

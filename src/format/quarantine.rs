@@ -35,9 +35,11 @@ use crate::time::Timestamp;
 use form::{optional_bytes, optional_text, put_optional, text};
 
 const WHAT: &str = "a quarantine entry";
+const TOTALS: &str = "the size of the quarantine";
 const FORMAT: u8 = 1;
 
-/// The key of the totals. It is the last of the family.
+/// The key of the totals. It is the last of the family: one behind it is of a kind that this build
+/// does not know.
 pub(crate) const TOTALS_KEY: [u8; 1] = [3];
 
 /// Where a row came from: a place in a log.
@@ -212,7 +214,7 @@ impl Totals {
     }
 
     pub(crate) fn decode(value: &[u8]) -> Result<Self> {
-        let mut reader = Reader::new("the size of the quarantine", value);
+        let mut reader = Reader::new(TOTALS, value);
         check_format(&mut reader)?;
         let (rows, bytes) = (reader.u64()?, reader.u64()?);
         reader.end()?;
@@ -221,13 +223,13 @@ impl Totals {
 }
 
 fn check_format(reader: &mut Reader<'_>) -> Result<()> {
-    let (format, one) = (reader.u8()?, reader.u8()?);
-    if format == FORMAT && one == 1 {
-        return Ok(());
+    reader.format(FORMAT)?;
+    match reader.u8()? {
+        1 => Ok(()),
+        other => Err(reader.corrupt(format_args!(
+            "{other} is not the one that follows its format"
+        ))),
     }
-    Err(reader.corrupt(format_args!(
-        "it is of format {format}, this build reads {FORMAT}"
-    )))
 }
 
 /// A reason may repeat a key of any length.

@@ -80,6 +80,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| self.corrupt("a name is not UTF-8"))
     }
 
+    /// The byte by which a record says of which format it is. One that this build does not read and
+    /// that is larger is no damage: the checksum was right.
+    pub(crate) fn format(&mut self, reads: u8) -> Result<()> {
+        let found = self.u8()?;
+        check_format(self.what, found, reads)
+    }
+
     /// Checks that nothing is left.
     pub(crate) fn end(&self) -> Result<()> {
         if self.rest.is_empty() {
@@ -87,6 +94,25 @@ impl<'a> Reader<'a> {
         }
         Err(self.corrupt(format_args!("{} bytes too many", self.rest.len())))
     }
+}
+
+/// The same, of a byte that was read already.
+#[inline]
+pub(crate) fn check_format(what: &str, found: u8, reads: u8) -> Result<()> {
+    if found == reads {
+        return Ok(());
+    }
+    Err(of_another_format(what, found, reads))
+}
+
+#[cold]
+fn of_another_format(what: &str, found: u8, reads: u8) -> Error {
+    let text = format!("{what} is of format {found}, and this build reads format {reads}");
+    if found > reads {
+        return Error::newer(text);
+    }
+    // No format has ever been numbered so.
+    Error::corrupt(format!("{text}: it is damaged; {RESTORE}"))
 }
 
 /// The writing side of [`Reader`].

@@ -19,15 +19,19 @@
 //! 92
 //! ```
 //!
+//! A newer format keeps name, length and checksum of a slot where they are, so that an older build sees
+//! what it is; one that cannot gets a new number in the marker.
+//!
 //! It is written after what it speaks of is durable, and synced when a store is opened or closed, when
 //! tables are written out, and a second after the last sync of a batch: after a power cut it may be older
 //! than the log, and is never newer.
 
 use super::checksum;
 use super::reader::Reader;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: [u8; 8] = *b"asof wm\x01";
+const WHAT: &str = "the watermark";
 pub(crate) const SLOT_BYTES: usize = 92;
 /// Where the second slot begins.
 pub(crate) const SLOT_APART: usize = 4096;
@@ -80,10 +84,12 @@ impl Watermark {
     }
 
     pub(crate) fn decode(slot: &[u8]) -> Result<Watermark> {
-        let mut reader = Reader::new("the watermark", checksum::open("the watermark", b"", slot)?);
-        if reader.bytes(MAGIC.len())? != MAGIC {
+        let mut reader = Reader::new(WHAT, checksum::open(WHAT, b"", slot)?);
+        let [name @ .., format] = &MAGIC;
+        if reader.bytes(name.len())? != name {
             return Err(reader.corrupt("it does not begin as one"));
         }
+        reader.format(*format)?;
         let watermark = Watermark {
             generation: reader.u64()?,
             sequence: reader.u64()?,
@@ -102,13 +108,20 @@ impl Watermark {
         Ok(watermark)
     }
 
-    /// The newest of a file's slots, if any of them is whole.
+    /// The newest of a file's slots, if any of them is whole. Where a newer version of asof has written
+    /// one, the other is no witness any more: it is from before.
     pub(crate) fn newest(file: &[u8]) -> Result<Watermark> {
-        let slot = |at: usize| file.get(at..at + SLOT_BYTES).map(Watermark::decode);
-        [slot(0), slot(SLOT_APART)]
+        let mut whole = Vec::new();
+        for at in [0, SLOT_APART] {
+            match file.get(at..at + SLOT_BYTES).map(Watermark::decode) {
+                Some(Err(error)) if error.kind() == ErrorKind::UnsupportedFormat => {
+                    return Err(error);
+                }
+                slot => whole.extend(slot.and_then(Result::ok)),
+            }
+        }
+        whole
             .into_iter()
-            .flatten()
-            .flatten()
             .max_by_key(|watermark| watermark.generation)
             .ok_or_else(|| {
                 Error::corrupt(format!(
@@ -162,6 +175,26 @@ mod tests {
         }
         for cut in 0..slot.len() {
             assert!(Watermark::decode(&slot[..cut]).is_err(), "cut {cut}");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_a_newer_format_is_told_whichever_it_is() {
+        // Who is hurt: whoever opens with an old build what a newer one has written to since, and is held
+        // against the slot from before.
+        let newer = |mut file: Vec<u8>, at: usize, format: u8| {
+            let slot = &mut file[at..at + SLOT_BYTES];
+            slot[7] = format;
+            let mut sealed = slot[..SLOT_BYTES - 4].to_vec();
+            checksum::seal(b"", &mut sealed, 0);
+            slot.copy_from_slice(&sealed);
+            Watermark::newest(&file)
+        };
+        for at in [0, SLOT_APART] {
+            let error = newer(watermark(7).file(), at, 2).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnsupportedFormat, "{at}: {error}");
+            // Zero is nobody's format: the slot is damaged, and the other one counts.
+            assert!(newer(watermark(7).file(), at, 0).is_ok(), "{at}");
         }
     }
 

@@ -21,7 +21,7 @@ impl Kv {
     /// Opens the database to look at it: no file of it is changed, and what RocksDB tells people goes
     /// to a directory of its own.
     pub(crate) fn look(path: &Path, diary: &Path, kv: &KvOptions) -> Result<Kv> {
-        let mut options = options::of_database(false, true)?;
+        let mut options = options::to_look()?;
         options.set_db_log_dir(diary);
         let db = DB::open_cf_descriptors_read_only(&options, path, families(kv)?, false)
             .map_err(|e| failed(path, e))?;

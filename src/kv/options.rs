@@ -81,6 +81,14 @@ pub(super) fn of_database(create: bool, logs_may_be_cut: bool) -> Result<Options
     Ok(options)
 }
 
+/// The same to look at a database and leave it as it is.
+///
+/// Logs are held against the manifest here too. Where they are not, RocksDB has the manifest forget
+/// them, and opened only to be read it has nowhere to note that: it reads through a null pointer.
+pub(super) fn to_look() -> Result<Options> {
+    of_database(false, false)
+}
+
 /// Has memtables written out once half of what they may take together is filled, so that the other
 /// half is left for those that are being written out.
 ///

@@ -107,13 +107,15 @@ pub struct LogLoss {
     pub bytes: u64,
     /// Batches that can still be read among them.
     pub batches: u64,
-    /// Internal sequence numbers that are known to be lost, first and last: one for each row, cached
-    /// row and catalog entry that was written.
+    /// Internal sequence numbers that are known to be lost, first and last: one for each row, latest
+    /// row and catalog entry that was written. There may be more behind the last: see
+    /// [`records`](Self::records).
     pub sequences: Option<(u64, u64)>,
 }
 
 impl LogLoss {
-    /// How many sequence numbers are known to be lost.
+    /// How many sequence numbers are lost at least. Records that were only buffered and cannot be read
+    /// any more have left no trace but bytes, and are not among them.
     pub fn records(&self) -> u64 {
         self.sequences.map_or(0, |(first, last)| last - first + 1)
     }
@@ -128,7 +130,7 @@ impl fmt::Display for LogLoss {
         match self.sequences {
             Some((first, last)) => write!(
                 f,
-                ", {} records (sequence {first} to {last})",
+                ", at least {} records (sequence {first} to {last})",
                 self.records()
             ),
             None => f.write_str(", no record that is known to have been durable"),

@@ -11,6 +11,8 @@
 //!           23 store             the first 8 bytes of the id of the store
 //! ```
 //!
+//! A note of another kind or length is of a newer format: nothing else puts one in front of a batch.
+//!
 //! The note is what tells damage from a power cut. A record that cannot be read, with good ones behind
 //! it, may be a hole that a cut left in rows that nobody had synced. If a good one behind it says that
 //! the log was durable past the hole, it is damage. The store stands in it because nothing in a log of
@@ -65,12 +67,15 @@ pub(crate) struct WalScan {
     pub(crate) durable: u64,
     /// A batch of another store is among them.
     pub(crate) foreign: bool,
+    /// The first batch, by its sequence number, with a note that this build does not know, and the first
+    /// byte of that.
+    pub(crate) newer: Option<(u64, u8)>,
 }
 
 /// Reads a write-ahead log of a store, if it is known of which.
 pub(crate) fn scan(bytes: &[u8], store: Option<StoreTag>) -> WalScan {
     let (mut rows, mut behind) = (Rows::default(), Rows::default());
-    let (mut durable, mut foreign) = (0, false);
+    let (mut durable, mut foreign, mut newer) = (0, false, None);
     let mut newest = None;
     let log = log::scan(
         bytes,
@@ -87,9 +92,14 @@ pub(crate) fn scan(bytes: &[u8], store: Option<StoreTag>) -> WalScan {
             }
             let last = first.saturating_add(u64::from(count)).saturating_sub(1);
             newest = newest.max(Some(last));
-            if let Some((noted, of)) = noted(content) {
-                foreign |= store.is_some_and(|store| store != of);
-                durable = durable.max(noted);
+            match noted(content) {
+                Noted::Nothing => {}
+                Noted::Durable(noted, of) => {
+                    foreign |= store.is_some_and(|store| store != of);
+                    durable = durable.max(noted);
+                }
+                Noted::Unknown(_) if behind_damage => {}
+                Noted::Unknown(kind) => newer = newer.or(Some((first, kind))),
             }
             let rows = if behind_damage {
                 &mut behind
@@ -106,6 +116,7 @@ pub(crate) fn scan(bytes: &[u8], store: Option<StoreTag>) -> WalScan {
         behind,
         durable,
         foreign,
+        newer,
     }
 }
 
@@ -116,12 +127,28 @@ fn batch(content: &[u8]) -> Option<(u64, u32)> {
     Some((u64::from_le_bytes(*sequence), u32::from_le_bytes(*count)))
 }
 
-fn noted(content: &[u8]) -> Option<(u64, StoreTag)> {
-    let [3, 17, b'D', noted @ ..] = content.get(12..31)? else {
-        return None;
+/// What a batch notes in front of its rows.
+enum Noted {
+    Nothing,
+    /// Up to which row its store was durable.
+    Durable(u64, StoreTag),
+    /// Something that this build does not know, by its first byte.
+    Unknown(u8),
+}
+
+fn noted(content: &[u8]) -> Noted {
+    let parts = match content.get(12..) {
+        Some([3, 17, b'D', rest @ ..]) => rest.split_first_chunk(),
+        Some([3, _, kind, ..]) => return Noted::Unknown(*kind),
+        _ => None,
     };
-    let (sequence, store) = noted.split_first_chunk()?;
-    Some((u64::from_le_bytes(*sequence), store.try_into().ok()?))
+    let Some((sequence, rest)) = parts else {
+        return Noted::Nothing;
+    };
+    match rest.first_chunk() {
+        Some(store) => Noted::Durable(u64::from_le_bytes(*sequence), *store),
+        None => Noted::Nothing,
+    }
 }
 
 #[cfg(test)]
@@ -164,6 +191,20 @@ mod tests {
         let log = log::framed(&[&record(1, 1, 0)]);
         assert!(!scan(&log, Some(*b"our tag!")).foreign);
         assert!(scan(&log, Some(*b"another!")).foreign);
+    }
+
+    #[test]
+    fn a_note_of_another_kind_is_told_with_the_first_row_behind_it() {
+        // Who is hurt: whoever opens with an old build a log that a newer one wrote.
+        for (at, byte, kind) in [(14, b'E', b'E'), (13, 18, b'D'), (14, 0, 0)] {
+            let mut newer = record(4, 2, 3);
+            newer[at] = byte;
+            let log = log::framed(&[&record(1, 3, 0), &newer, &record(6, 1, 5)]);
+            assert_eq!(scan(&log, None).newer, Some((4, kind)), "byte {at}");
+        }
+        let bare = [&1u64.to_le_bytes()[..], &1u32.to_le_bytes(), b"rows"].concat();
+        let log = log::framed(&[&bare, &record(2, 1, 0)]);
+        assert_eq!(scan(&log, None).newer, None);
     }
 
     #[test]

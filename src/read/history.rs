@@ -5,7 +5,7 @@ use crate::catalog::{Entity, View};
 use crate::error::Result;
 use crate::format::checksum;
 use crate::format::key::{self, Stamp};
-use crate::format::row::HistoryRow;
+use crate::format::row::{HistoryRow, under};
 use crate::kv::{Cursor, Family, Walk};
 use crate::law::Retained;
 use crate::query::{HistoryRange, Version};
@@ -232,7 +232,7 @@ fn open(
     is_base: bool,
 ) -> Result<Version> {
     let value = checksum::open("a version", key, stored)?;
-    let row = HistoryRow::parse(value)?;
+    let row = HistoryRow::parse(value).map_err(|e| under(key, e))?;
     check_entity(key, row.entity, entity)?;
     Ok(Version::of(contract, stamp, &row, value, is_base))
 }
@@ -268,7 +268,7 @@ impl<'a> Versions<'a> {
         while let Some((key, stored)) = self.cursor.item_in(&start) {
             let (prefix, stamp) = key::split_history(key)?;
             let value = checksum::open("a version", key, stored)?;
-            let row = HistoryRow::parse(value)?;
+            let row = HistoryRow::parse(value).map_err(|e| under(key, e))?;
             let entity = match self.entity.take().filter(|e| e.bytes() == row.entity) {
                 Some(entity) => entity,
                 None => {

@@ -9,7 +9,7 @@ use crate::catalog::{Entity, Opened, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
 use crate::format::key::{self, Prefix};
-use crate::format::row::{HistoryRow, LatestRow};
+use crate::format::row::{HistoryRow, LatestRow, under};
 use crate::id::{Hex, ViewId};
 use crate::kv::{Cursor, Family, Kv, KvSnapshot};
 use crate::law::{Fold, Verdict, write_put};
@@ -178,8 +178,9 @@ impl<'a> Lookup<'a> {
         let t = question.as_of.unwrap_or(self.now);
         let horizon = view.contract.horizon(floor);
         let (bytes, fold) = row.begin(&view.contract, t, horizon);
+        let parse = |latest| LatestRow::parse(latest).map_err(|e| under(entity.prefix(), e));
         let answered = match latest {
-            Some(latest) if answers(entity, &LatestRow::parse(latest)?, t)? => {
+            Some(latest) if answers(entity, &parse(latest)?, t)? => {
                 bytes.extend_from_slice(latest);
                 true
             }

@@ -93,7 +93,8 @@ pub trait Read: sealed::Source {
     /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) with the floor, when `as_of` or `known_at`
     /// lies before it (never for `latest`); [`NotFresh`](crate::ErrorKind::NotFresh) when the question
     /// [demands](Question::require_fresh) more than the view's sources have reported;
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), or [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat)
+    /// where a newer version of asof wrote a row, names the place.
     fn get(&self, view: &View, entity: &Entity, question: Question) -> Result<Row> {
         let mut row = Row::new();
         self.get_into(view, entity, question, &mut row)?;
@@ -197,7 +198,8 @@ pub trait Read: sealed::Source {
     /// newest first within each.
     ///
     /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) names the place.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), or [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat)
+    /// where a newer version of asof wrote a row, names the place.
     fn versions(&self, view: &View) -> Result<Versions<'_>> {
         Versions::open(self.lookup(), view)
     }

@@ -3,7 +3,7 @@
 use super::lookup::{LATEST, Lookup};
 use crate::catalog::{Entity, View};
 use crate::error::Result;
-use crate::format::row::LatestRow;
+use crate::format::row::{LatestRow, under};
 use crate::format::{checksum, key};
 use crate::kv::{Cursor, Family, KvSnapshot, Walk};
 use crate::law::Verdict;
@@ -47,7 +47,7 @@ impl<'a> Scan<'a> {
         let start = key::view_start(self.view.state.id);
         while let Some((key, stored)) = self.cursor.item_in(&start) {
             let value = checksum::open(LATEST, key, stored)?;
-            let latest = LatestRow::parse(value)?;
+            let latest = LatestRow::parse(value).map_err(|e| under(key, e))?;
             let entity = Entity::of_bytes(&self.view.state, latest.entity());
             super::lookup::check_entity(key, entity.prefix(), key)?;
             let lookup = Lookup {

@@ -1,7 +1,7 @@
 //! Reads the files of a closed store and says in which state each of them is. Changes nothing.
 
 use super::directory::{self, Found, Lock};
-use super::{Store, watermark};
+use super::{Store, newer, watermark};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
@@ -61,8 +61,13 @@ impl Examination {
     /// Whether the damage lies in logs and watermark alone, so that the store can be opened by whoever
     /// [accepts the loss](crate::StoreOptions::accept_loss). Otherwise only a copy helps.
     pub fn is_acceptable(&self) -> bool {
+        !self.torn_apart && self.is_damaged_in_logs_only()
+    }
+
+    /// Whether whatever is damaged, if anything is, is a log or the watermark.
+    fn is_damaged_in_logs_only(&self) -> bool {
         let mut damaged = self.findings.iter().filter(|f| f.health == Health::Damaged);
-        !self.torn_apart && damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
+        damaged.all(|f| f.file == watermark::NAME || f.file.ends_with(".log"))
     }
 
     pub(super) fn of(findings: Vec<Finding>) -> Examination {
@@ -143,7 +148,21 @@ impl Store {
 }
 
 /// Examines a store whose lock is held.
+///
+/// # Errors
+/// `Io`, and `UnsupportedFormat` where a newer version of asof has written something that opening would
+/// have to read.
 pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examination> {
+    files(path, marker).map_err(|error| match error.kind() {
+        ErrorKind::UnsupportedFormat => error.at(format_args!(
+            "the store in {} was not opened, and nothing was changed",
+            path.display()
+        )),
+        _ => error,
+    })
+}
+
+fn files(path: &Path, marker: Option<&Marker>) -> Result<Examination> {
     let database = directory::db(path);
     let (mark, mark_finding) = match watermark::read(path, marker)? {
         Ok(mark) => {
@@ -161,7 +180,9 @@ pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examinatio
     for log in numbers(&database)? {
         if log >= manifest.log_min {
             let bytes = read(&database.join(format!("{log:06}.log")))?;
-            logs.insert(log, preflight::scan_log(&bytes.unwrap_or_default(), tag));
+            let scan = preflight::scan_log(&bytes.unwrap_or_default(), tag);
+            newer::check_log(log, &scan)?;
+            logs.insert(log, scan);
         }
     }
     let watermark = mark.unwrap_or_default();

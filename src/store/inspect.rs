@@ -8,7 +8,7 @@ use crate::format::checksum;
 use crate::format::digest;
 use crate::format::key::{self, Prefix, Stamp};
 use crate::format::quarantine::{TOTALS_KEY, Totals};
-use crate::format::row::{HistoryRow, LatestRow};
+use crate::format::row::{HistoryRow, LatestRow, under};
 use crate::id::Hex;
 use crate::kv::{Family, Kv, KvSnapshot, Walk};
 use crate::law::{Fold, Instant};
@@ -79,7 +79,7 @@ impl VerifyReport {
     fn survive<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            Err(error) if is_of_bytes(&error) => {
                 let text = error.to_string();
                 match self.is_of_a_damaged_file(&text) {
                     true => self.unchecked += 1,
@@ -90,6 +90,14 @@ impl VerifyReport {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether an error is about stored bytes, damaged or of a newer format, and not about reading them.
+fn is_of_bytes(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupt | ErrorKind::UnsupportedFormat
+    )
 }
 
 impl Store {
@@ -227,8 +235,7 @@ impl Verifier<'_> {
     ) -> Result<(Prefix, Stamp, HistoryRow<'r>)> {
         let (prefix, stamp) = key::split_history(key)?;
         let view = self.view(key)?;
-        let value = checksum::open("a version", key, stored)?;
-        let row = HistoryRow::parse(value)?;
+        let row = HistoryRow::open(key, stored)?;
         let wrong =
             |what: &str| Error::corrupt(format!("the version under key {} {what}", Hex(key)));
         if *Entity::of_bytes(&view, row.entity).prefix() != prefix {
@@ -265,7 +272,7 @@ impl Verifier<'_> {
     fn check_latest(&mut self, key: &[u8], stored: &[u8], fold: &mut Fold) -> Result<()> {
         let view = self.view(key)?;
         let value = checksum::open("a latest row", key, stored)?;
-        let latest = LatestRow::parse(value)?;
+        let latest = LatestRow::parse(value).map_err(|e| under(key, e))?;
         let entity = Entity::of_bytes(&view, latest.entity());
         let wrong =
             |what: String| Error::corrupt(format!("the latest row under key {} {what}", Hex(key)));

@@ -25,7 +25,8 @@ pub enum Loss {
     #[default]
     Nothing,
     /// At most so many [records](crate::LogLoss::records), as [`Store::examine`](crate::Store::examine)
-    /// counts them.
+    /// counts them: those that are known to be lost. More that nobody can count may be gone with them,
+    /// within the [bytes](crate::LogLoss::bytes) that it tells.
     UpTo(u64),
     /// Whatever cannot be read.
     Unreadable,

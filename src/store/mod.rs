@@ -9,6 +9,7 @@ mod examine;
 mod files;
 mod inspect;
 mod loss;
+mod newer;
 mod open;
 mod options;
 mod pressure;
@@ -149,8 +150,8 @@ impl Store {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where there is none; [`Locked`](ErrorKind::Locked) names the
-    /// owner; [`UnsupportedFormat`](ErrorKind::UnsupportedFormat) for a store of a newer format, of
-    /// which no byte is changed; [`Corrupt`](ErrorKind::Corrupt) for a damaged one.
+    /// owner; [`UnsupportedFormat`](ErrorKind::UnsupportedFormat) for a store of a newer format, or with
+    /// something in it that opening would have to read and a newer version wrote: no byte is changed; [`Corrupt`](ErrorKind::Corrupt) for a damaged one.
     pub fn open(path: impl AsRef<Path>) -> Result<Store> {
         StoreOptions::new().open(path)
     }

@@ -9,7 +9,8 @@ use crate::cache::{Caches, RowCache};
 use crate::catalog::{Catalog, Move};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::catalog::{
-    CatalogKey, Fence, IDENTITY_KEY, decode_contract, decode_fence, decode_floor, parse_key,
+    CatalogKey, Fence, IDENTITY_KEY, check_known, decode_contract, decode_fence, decode_floor,
+    parse_key,
 };
 use crate::format::checksum;
 use crate::format::key::{HashKey, Prefix, view_of};
@@ -17,7 +18,7 @@ use crate::format::marker::Marker;
 use crate::format::position::Position;
 use crate::format::reader::Reader;
 use crate::format::watermark::Watermark;
-use crate::id::{Hex, ViewId};
+use crate::id::ViewId;
 use crate::kv::{Family, Kv, KvOptions, Walk};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::trace;
@@ -235,6 +236,7 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
     cursor.seek(&[])?;
     while let Some((key, stored)) = cursor.item() {
         let value = checksum::open("a row of the catalog", key, stored)?;
+        check_known(key, value)?;
         let mut reader = Reader::new("a row of the catalog", value);
         match parse_key(key) {
             Some(CatalogKey::Identity) => {}
@@ -252,12 +254,7 @@ fn load_catalog(kv: &Kv, catalog: &Catalog) -> Result<u32> {
             }),
             // Read on their own, once the fences are up.
             Some(CatalogKey::Erasure(_)) => {}
-            None => {
-                return Err(Error::corrupt(format!(
-                    "the catalog has a row under {} that no format of this build writes",
-                    Hex(key)
-                )));
-            }
+            None => unreachable!("it is known"),
         }
         cursor.next()?;
     }

@@ -6,7 +6,7 @@
 
 use super::directory;
 use super::examine::read as read_file;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::marker::Marker;
 use crate::format::watermark::Watermark;
 use crate::kv::{Keeper, Kv};
@@ -17,6 +17,9 @@ use std::path::Path;
 pub(super) const NAME: &str = "watermark";
 
 /// The watermark of a store, or why there is none.
+///
+/// # Errors
+/// `Io`, and `UnsupportedFormat` where a newer version of asof wrote it.
 pub(super) fn read(
     path: &Path,
     marker: Option<&Marker>,
@@ -26,6 +29,7 @@ pub(super) fn read(
         Some(file) => match Watermark::newest(&file) {
             Ok(mark) if ours(&mark) => Ok(mark),
             Ok(_) => Err("it is the watermark of another store".into()),
+            Err(e) if e.kind() == ErrorKind::UnsupportedFormat => return Err(e),
             Err(e) => Err(e.to_string()),
         },
         None => Err("it is missing, and every store has one".into()),

@@ -12,7 +12,7 @@ use crate::catalog::ViewState;
 use crate::error::Result;
 use crate::format::checksum;
 use crate::format::key::{PREFIX_BYTES, Prefix, Stamp};
-use crate::format::row::{HistoryRow, LatestRow};
+use crate::format::row::{HistoryRow, LatestRow, under};
 use crate::kv::{Cursor, Family, Kv, KvBatch, Walk};
 use crate::law::{self, Fold, write_put};
 use crate::op::Op;
@@ -128,7 +128,7 @@ impl<'a, 's> Group<'a, 's> {
         let Some(stored) = stored else {
             return Ok(group);
         };
-        let latest = LatestRow::parse(stored)?;
+        let latest = LatestRow::parse(stored).map_err(|e| under(row.entity.prefix(), e))?;
         group.schema_version = latest.schema_version();
         group.newest_et = latest.newest_et().max(latest.next_due());
         group.shown = Shown::Stored(latest);

@@ -34,6 +34,7 @@ impl Quarantine {
             Some(totals) => totals,
             None => count(kv)?,
         };
+        check_last(kv)?;
         Ok(Quarantine {
             totals: Mutex::new(totals),
             shown: Mutex::new(totals),
@@ -248,6 +249,29 @@ fn count(kv: &Kv) -> Result<Totals> {
         moved = cursor.next();
     }
     Ok(totals)
+}
+
+/// Refuses a row behind the last that this build writes: a newer version did. One that cannot be read is
+/// left to `verify`.
+fn check_last(kv: &Kv) -> Result<()> {
+    let mut cursor = kv.cursor(Family::Quarantine, Walk::Range, None);
+    let moved = cursor.seek(&TOTALS_KEY).and_then(|()| match cursor.item() {
+        Some((key, _)) if *key == TOTALS_KEY => cursor.next(),
+        _ => Ok(()),
+    });
+    if unless_damaged(moved)?.is_none() {
+        return Ok(());
+    }
+    let Some((key, stored)) = cursor.item() else {
+        return Ok(());
+    };
+    match unless_damaged(checksum::open(WHAT, key, stored))? {
+        None => Ok(()),
+        Some(_) => Err(Error::newer(format_args!(
+            "the quarantine has a row under key {}, of a kind that this build does not know",
+            Hex(key)
+        ))),
+    }
 }
 
 /// One entry, if it is there.

@@ -127,7 +127,7 @@ fn object(found: &Examination, findings: &[&Finding]) -> String {
     let loss = found.loss();
     let _ = write!(
         out,
-        "],\"loss\":{{\"bytes\":{},\"batches\":{},\"records\":{}",
+        "],\"loss\":{{\"bytes\":{},\"batches\":{},\"records_min\":{}",
         loss.bytes,
         loss.batches,
         loss.records()

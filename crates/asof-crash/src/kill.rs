@@ -4,6 +4,7 @@
 //! good enough to be killed again. One in five is killed inside open and recovery.
 
 use crate::arguments::Arguments;
+use crate::child;
 use crate::lanes;
 use crate::ledger::Known;
 use crate::oracle::{Survives, Trust};
@@ -97,6 +98,6 @@ fn kill_after(mut child: Child, lines: u64, random: &mut Random) -> Result<(), S
     child
         .kill()
         .and_then(|()| child.wait())
-        .map(drop)
         .map_err(|e| e.to_string())
+        .and_then(child::check_end)
 }

@@ -2,7 +2,7 @@
 //!
 //! One line an event, written in one call and never buffered: `I n` before batch `n` is handed to the
 //! store, `B n` when it was acknowledged as buffered, `S n` when everything up to batch `n` was
-//! acknowledged as durable, `E` when a call failed; `X 0` before the erase is asked for, `Y 0` when it was
+//! acknowledged as durable, `R n` when batch `n` was refused and nothing of it written, `E` when a call failed; `X 0` before the erase is asked for, `Y 0` when it was
 //! acknowledged, and `F n` for a floor that was told, in microseconds.
 
 use std::fs::File;
@@ -14,6 +14,10 @@ use std::path::Path;
 pub(crate) struct Known {
     /// Batches below this may be there.
     pub attempted: u64,
+    /// The same before the last attempt, which a refusal takes back.
+    pub attempted_before: u64,
+    /// Batches that were refused, each time that one was.
+    pub refused: u64,
     /// Batches below this were acknowledged.
     pub acknowledged: u64,
     /// Batches below this were acknowledged as durable.
@@ -27,6 +31,9 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// How many numbers [`told`](Self::told) says.
+    pub(crate) const NUMBERS: usize = 7;
+
     /// Takes in whole lines; what follows the last line break was never said.
     pub(crate) fn read(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|b| *b == b'\n') {
@@ -41,7 +48,14 @@ impl Known {
         let (tag, number) = text.split_once(' ').unwrap_or((text, "0"));
         let next = number.parse::<u64>().map_or(0, |n| n + 1);
         match tag {
-            "I" => self.attempted = self.attempted.max(next),
+            "I" => {
+                self.attempted_before = self.attempted;
+                self.attempted = self.attempted.max(next);
+            }
+            "R" => {
+                self.attempted = self.attempted_before;
+                self.refused += 1;
+            }
             "B" => self.acknowledged = self.acknowledged.max(next),
             "S" => {
                 self.acknowledged = self.acknowledged.max(next);
@@ -59,13 +73,15 @@ impl Known {
     pub(crate) fn told(&self) -> String {
         let Known {
             attempted,
+            attempted_before: _,
+            refused,
             acknowledged,
             durable,
             errors,
             erased,
             floor,
         } = self;
-        format!("{attempted} {acknowledged} {durable} {errors} {erased} {floor}")
+        format!("{attempted} {acknowledged} {durable} {errors} {erased} {floor} {refused}")
     }
 
     /// What [`told`](Self::told) said.
@@ -74,13 +90,16 @@ impl Known {
             let word = words.next().ok_or("what was known is cut short")?;
             word.parse().map_err(|_| format!("{word:?} is no number"))
         };
+        let attempted = number()?;
         Ok(Known {
-            attempted: number()?,
+            attempted,
+            attempted_before: attempted,
             acknowledged: number()?,
             durable: number()?,
             errors: number()?,
             erased: number()?,
             floor: number()?,
+            refused: number()?,
         })
     }
 

@@ -63,6 +63,7 @@ pub(crate) fn judge(
     }
     let there = present(workload, &store, known, promised)?;
     let erased = erased(workload, &store, known)?;
+    head(workload, &store, &there)?;
     let position = position(workload, &store, known, survives, &there)?;
     floor(workload, &store, known)?;
     let before = digests(&store).map_err(text)?;
@@ -104,11 +105,15 @@ pub(crate) fn judge(
         return Err("a second reopen changed the digest".into());
     }
     let count = there.iter().filter(|there| **there).count() as u64;
-    Ok(match count {
-        0 => "empty".into(),
-        _ if count == known.attempted => "everything attempted is there".into(),
-        _ if count == promised => "exactly what was promised is there".into(),
-        _ => "more than was promised is there".into(),
+    let class = match count {
+        0 => "empty",
+        _ if count == known.attempted => "everything attempted is there",
+        _ if count == promised => "exactly what was promised is there",
+        _ => "more than was promised is there",
+    };
+    Ok(match known.refused {
+        0 => class.into(),
+        _ => format!("{class}, batches were refused"),
     })
 }
 
@@ -146,6 +151,16 @@ fn erased(workload: Workload, store: &Store, known: Known) -> Result<bool, Strin
         (0, true) => Err("an erase is in force that nobody asked for".into()),
         (2, false) => Err("an erase that was acknowledged is not in force".into()),
         _ => Ok(erased),
+    }
+}
+
+/// The latest row of the head is of the last batch that is there, also where the row cache answers.
+fn head(workload: Workload, store: &Store, there: &[bool]) -> Result<(), String> {
+    let head = workload.head(store).map_err(|e| e.to_string())??;
+    let last = there.iter().rposition(|there| *there);
+    match workload == Workload::Pressed && head != last.map(|n| n as u64) {
+        true => Err(format!("the head is {head:?}, and the last batch {last:?}")),
+        false => Ok(()),
     }
 }
 

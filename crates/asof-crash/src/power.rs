@@ -6,6 +6,7 @@
 //! counts as attempted.
 
 use crate::arguments::Arguments;
+use crate::child;
 use crate::ioctl;
 use crate::ledger::Known;
 use crate::oracle::{Survives, Trust};
@@ -108,7 +109,8 @@ fn cut(
     child
         .kill()
         .and_then(|()| child.wait())
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| e.to_string())
+        .and_then(child::check_end)?;
     let mut after = Vec::new();
     told.read_to_end(&mut after).map_err(|e| e.to_string())?;
     let mut known = Known::default();

@@ -138,7 +138,8 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn answer(line: &str) -> Result<String, String> {
-    let mut words = line.splitn(11, ' ');
+    // The path is the last, and may have spaces in it.
+    let mut words = line.splitn(5 + Known::NUMBERS, ' ');
     let workload = Workload::named(words.next().ok_or("a question is empty")?)?;
     let known = Known::hear(&mut words)?;
     let mut word = || words.next().ok_or("a question is cut short");

@@ -6,12 +6,13 @@
 use crate::random::Random;
 use asof::{
     Durability, EraseOptions, ErrorKind, Loss, Question, Read, Result, Retention, SetDigest, Span,
-    Store, StoreOptions, Timestamp, Type, Verdict, ViewDefinition, WriteBatch, WriteOptions,
+    Store, StoreOptions, Timestamp, Type, ValueRef, Verdict, ViewDefinition, WriteBatch,
+    WriteOptions,
 };
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// Four ways of using a store. Each takes its batches from a log, one record a batch.
+/// Five ways of using a store. Each takes its batches from a log, one record a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workload {
     /// Every batch is synced.
@@ -22,6 +23,9 @@ pub(crate) enum Workload {
     Churning,
     /// Some batches are synced; in the middle an entity is erased; beside it a view forgets.
     Erasing,
+    /// Little memory, and a writer that does not wait: batches are refused, and tried again. What the row
+    /// cache answers is held against the history.
+    Pressed,
 }
 
 /// What is erased in the middle: an entity of the first view, as it was recorded before this batch.
@@ -29,6 +33,8 @@ const ERASED: i64 = 3;
 pub(crate) const ERASED_BEFORE: u64 = 40;
 /// The view whose floor moves, by a minute with every batch.
 const FORGETS: &str = "forgets";
+/// An entity that every batch of the pressed workload writes to, each later in time than the one before.
+const HEAD: i64 = MARKERS - 1;
 /// The log that batches come from.
 const LOG: (&str, &str) = ("log", "0");
 
@@ -36,13 +42,15 @@ pub(crate) const VIEWS: [&str; 2] = ["left", "right"];
 /// Where the entity stands by which a batch is recognised.
 const MARKERS: i64 = 1_000_000;
 const BASE_SECONDS: i64 = 1_700_000_000;
+const HEAD_SECONDS: i64 = BASE_SECONDS + 20_000;
 
 impl Workload {
-    pub(crate) const ALL: [Workload; 4] = [
+    pub(crate) const ALL: [Workload; 5] = [
         Workload::Synced,
         Workload::Buffered,
         Workload::Churning,
         Workload::Erasing,
+        Workload::Pressed,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -51,6 +59,7 @@ impl Workload {
             Workload::Buffered => "buffered",
             Workload::Churning => "churning",
             Workload::Erasing => "erasing",
+            Workload::Pressed => "pressed",
         }
     }
 
@@ -66,13 +75,32 @@ impl Workload {
             Workload::Buffered => 120,
             Workload::Churning => 120,
             Workload::Erasing => 80,
+            Workload::Pressed => 40,
         }
     }
 
     fn rows(self) -> u64 {
         match self {
             Workload::Churning => 24,
+            Workload::Pressed => 12,
             _ => 6,
+        }
+    }
+
+    /// How many batches are made before the first of them is written: whoever makes one after the other
+    /// is slower than the disk, and never refused.
+    pub(crate) fn burst(self) -> u64 {
+        match self {
+            Workload::Pressed => 10,
+            _ => 1,
+        }
+    }
+
+    /// Up to how long the text of a row is.
+    fn pad(self) -> u64 {
+        match self {
+            Workload::Pressed => 8_000,
+            _ => 160,
         }
     }
 
@@ -80,8 +108,8 @@ impl Workload {
         match self {
             Workload::Synced => Durability::Synced,
             Workload::Buffered => Durability::Buffered,
-            Workload::Churning | Workload::Erasing if n.is_multiple_of(5) => Durability::Synced,
-            Workload::Churning | Workload::Erasing => Durability::Buffered,
+            _ if n.is_multiple_of(5) => Durability::Synced,
+            _ => Durability::Buffered,
         }
     }
 
@@ -107,6 +135,11 @@ impl Workload {
         let options = options.accept_loss(loss);
         match self {
             Workload::Churning => options.memtable_bytes(64 << 10).open(path),
+            Workload::Pressed => options
+                .memory_budget(32 << 20)
+                .memtable_bytes(64 << 10)
+                .row_cache_bytes(64 << 10)
+                .open(path),
             _ => options.memtable_bytes(1 << 20).open(path),
         }
     }
@@ -116,8 +149,12 @@ impl Workload {
             let view = ViewDefinition::builder(name)
                 .key("id", Type::I64)
                 .feature("batch", Type::I64)
-                .feature("pad", Type::String)
-                .ttl(Span::days(1));
+                .feature("pad", Type::String);
+            let view = match self {
+                // What has expired shows no value, and this one reads what is latest.
+                Workload::Pressed => view,
+                _ => view.ttl(Span::days(1)),
+            };
             store.apply(view.build()?)?;
         }
         if self == Workload::Erasing {
@@ -194,6 +231,11 @@ impl Workload {
                 .put(&view, &marker, at)
                 .set_value("batch", n as i64)
                 .finish()?;
+            if self == Workload::Pressed {
+                let at = Timestamp::from_secs(HEAD_SECONDS + n as i64);
+                let head = batch.put(&view, &view.entity([HEAD])?, at);
+                head.set_value("batch", n as i64).finish()?;
+            }
             for _ in 0..self.rows() {
                 let id = random.below(12) as i64;
                 let skipped = without_erased && name == VIEWS[0] && id == ERASED;
@@ -211,7 +253,7 @@ impl Workload {
                     1..4 => batch.patch(&view, &entity, et),
                     _ => batch.put(&view, &entity, et),
                 };
-                let pad: String = (0..random.below(160))
+                let pad: String = (0..random.below(self.pad()))
                     .map(|_| char::from(b'a' + random.below(26) as u8))
                     .collect();
                 row.recorded_at(rec)
@@ -230,6 +272,37 @@ impl Workload {
         }
     }
 
+    /// The last batch that is there, as the latest row of the head says, which the row cache may answer.
+    /// None where the workload has no head, or none is there yet.
+    ///
+    /// # Errors
+    /// What a read says. Where two ways of reading the head, or the two views, disagree, the words why.
+    pub(crate) fn head(self, store: &Store) -> Result<std::result::Result<Option<u64>, String>> {
+        if self != Workload::Pressed {
+            return Ok(Ok(None));
+        }
+        // The latest row twice: the first read may fill the cache that answers the second.
+        let past = Question::as_of(Timestamp::from_secs(HEAD_SECONDS + 10_000));
+        let questions = [Question::latest(), Question::latest(), past];
+        let mut told = Vec::new();
+        for name in VIEWS {
+            let view = store.view(name)?;
+            for question in questions {
+                let row = store.get(&view, &view.entity([HEAD])?, question)?;
+                let batch = row.by_name("batch")?.value;
+                let batch = batch.map(|batch| match batch {
+                    ValueRef::I64(batch) => batch as u64,
+                    other => unreachable!("a batch is a number, not {other:?}"),
+                });
+                told.push(batch);
+            }
+        }
+        Ok(match told.iter().all(|batch| *batch == told[0]) {
+            true => Ok(told[0]),
+            false => Err(format!("the head is told in different ways: {told:?}")),
+        })
+    }
+
     /// Whether batch `n` is there: in each view.
     pub(crate) fn shows(self, store: &Store, n: u64) -> Result<[bool; 2]> {
         let mut shows = [false; 2];
@@ -244,7 +317,8 @@ impl Workload {
 
     /// What each batch adds to the digest of each view; and the same without what is erased of it.
     pub(crate) fn digests(self, erased: bool) -> &'static [[SetDigest; 2]] {
-        static KNOWN: [OnceLock<Vec<[SetDigest; 2]>>; 8] = [const { OnceLock::new() }; 8];
+        static KNOWN: [OnceLock<Vec<[SetDigest; 2]>>; 2 * Workload::ALL.len()] =
+            [const { OnceLock::new() }; 2 * Workload::ALL.len()];
         KNOWN[2 * self as usize + usize::from(erased)].get_or_init(|| {
             let add = || -> Result<Vec<[SetDigest; 2]>> {
                 let store = Store::temp()?;

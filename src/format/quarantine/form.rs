@@ -1,6 +1,6 @@
 //! How the raw bytes of a row that was set aside are read again.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::reader::{Put, Reader};
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -149,7 +149,10 @@ impl Form {
                 event_time: Timestamp::from_micros(reader.i64()?),
                 recorded_at: reader.optional_i64()?.map(Timestamp::from_micros),
             }),
-            other => Err(reader.corrupt(format_args!("no row is of form {other}"))),
+            0 => Err(reader.corrupt("no row is of form 0")),
+            other => Err(Error::newer(format_args!(
+                "a quarantine entry is read in form {other}, and this build knows {LINE} to {VERSION}"
+            ))),
         }
     }
 }

@@ -21,12 +21,12 @@
 //! A feature whose stamp is newer than the floor was patched since.
 
 use super::body::{Body, BodyLayout, Slot};
-use super::{ROW_FORMAT, check_format};
+use super::{ROW_FORMAT, under};
 use crate::error::{Error, Result};
 use crate::format::checksum;
 use crate::format::key::Stamp;
 use crate::format::limits::ENTITY_BYTES_MAX;
-use crate::format::reader::Reader;
+use crate::format::reader::{Reader, check_format};
 use crate::id::FeatureId;
 use crate::time::Timestamp;
 
@@ -63,13 +63,13 @@ pub(crate) struct LatestLayout {
 impl<'a> LatestRow<'a> {
     /// Reads what is stored under `key`, checksum included.
     pub(crate) fn open(key: &[u8], stored: &'a [u8]) -> Result<Self> {
-        LatestRow::parse(checksum::open(WHAT, key, stored)?)
+        LatestRow::parse(checksum::open(WHAT, key, stored)?).map_err(|e| under(key, e))
     }
 
     /// Reads a latest row whose checksum has been taken off.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
         let format = *value.first().ok_or_else(|| cut_off(value))?;
-        check_format(WHAT, format)?;
+        check_format(WHAT, format, ROW_FORMAT)?;
         // In one piece: a row is taken apart on every read.
         let head = value.first_chunk::<HEAD_BYTES>();
         let head = head.ok_or_else(|| cut_off(value))?;

@@ -10,7 +10,7 @@ pub(crate) use body::{Body, BodyBuilder, Slot};
 pub(crate) use latest::{LatestLayout, LatestParts, LatestRow};
 pub(crate) use v1::{HistoryRow, begin_history};
 
-use crate::error::{Error, RESTORE};
+use crate::error::{Error, ErrorKind, RESTORE};
 use crate::id::Hex;
 use crate::schema::Feature;
 
@@ -28,14 +28,13 @@ pub(crate) fn not_a(feature: &Feature, bytes: &[u8]) -> Error {
     ))
 }
 
-fn check_format(what: &str, found: u8) -> Result<(), Error> {
-    if found == ROW_FORMAT {
-        return Ok(());
+/// Names the key of a row that a newer version wrote; damage names it with the checksum.
+#[cold]
+pub(crate) fn under(key: &[u8], error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::UnsupportedFormat => error.at(format_args!("the row under key {}", Hex(key))),
+        _ => error,
     }
-    Err(Error::corrupt(format!(
-        "{what} is of format {found}; this build reads format {ROW_FORMAT}. The store's marker \
-         promised no newer one, so the row is damaged; {RESTORE}"
-    )))
 }
 
 #[cfg(test)]

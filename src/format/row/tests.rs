@@ -457,6 +457,11 @@ fn a_row_of_another_format_is_refused() {
             ];
             let said = format!("is of format {format}");
             assert!(errors.iter().all(|error| error.to_string().contains(&said)));
+            let kind = match format {
+                0 => ErrorKind::Corrupt,
+                _ => ErrorKind::UnsupportedFormat,
+            };
+            assert!(errors.iter().all(|error| error.kind() == kind), "{format}");
         }
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 
 use super::body::Body;
-use super::{ROW_FORMAT, check_format};
+use super::{ROW_FORMAT, under};
 use crate::error::Result;
 use crate::format::checksum;
 use crate::format::limits::ENTITY_BYTES_MAX;
@@ -33,13 +33,13 @@ pub(crate) struct HistoryRow<'a> {
 impl<'a> HistoryRow<'a> {
     /// Reads what is stored under `key`, checksum included.
     pub(crate) fn open(key: &[u8], stored: &'a [u8]) -> Result<Self> {
-        HistoryRow::parse(checksum::open(WHAT, key, stored)?)
+        HistoryRow::parse(checksum::open(WHAT, key, stored)?).map_err(|e| under(key, e))
     }
 
     /// Reads a version whose checksum has been taken off.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(WHAT, value);
-        check_format(WHAT, reader.u8()?)?;
+        reader.format(ROW_FORMAT)?;
         let op = reader.u8()?;
         let op =
             Op::from_rank(op).ok_or_else(|| reader.corrupt(format_args!("op {op} is none")))?;
