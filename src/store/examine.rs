@@ -150,8 +150,7 @@ impl Store {
 /// Examines a store whose lock is held.
 ///
 /// # Errors
-/// `Io`, and `UnsupportedFormat` where a newer version of asof has written something that opening would
-/// have to read.
+/// `Io`, and `UnsupportedFormat` where a newer version of asof has written the watermark, or the log.
 pub(super) fn examine(path: &Path, marker: Option<&Marker>) -> Result<Examination> {
     files(path, marker).map_err(|error| match error.kind() {
         ErrorKind::UnsupportedFormat => error.at(format_args!(

@@ -150,8 +150,9 @@ impl Store {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) where there is none; [`Locked`](ErrorKind::Locked) names the
-    /// owner; [`UnsupportedFormat`](ErrorKind::UnsupportedFormat) for a store of a newer format, or with
-    /// something in it that opening would have to read and a newer version wrote: no byte is changed; [`Corrupt`](ErrorKind::Corrupt) for a damaged one.
+    /// owner; [`UnsupportedFormat`](ErrorKind::UnsupportedFormat) for a store of a newer format, of which no
+    /// byte is changed, and for one in which a newer version has left a row that opening has to read, once the
+    /// log was read back; [`Corrupt`](ErrorKind::Corrupt) for a damaged one.
     pub fn open(path: impl AsRef<Path>) -> Result<Store> {
         StoreOptions::new().open(path)
     }

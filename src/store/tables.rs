@@ -1,7 +1,7 @@
 //! Reads the tables of a store that does not open, and says which of them are damaged.
 
 use super::directory::{self, Found, Lock};
-use super::{Store, StoreOptions};
+use super::{Store, StoreOptions, newer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{Alone, Kv, TableFile};
 use crate::preflight::Finding;
@@ -31,7 +31,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// As [`examine`](Self::examine), and [`Corrupt`](ErrorKind::Corrupt) where the marker is damaged.
+    /// As [`examine`](Self::examine), also where a newer version of asof has left a row that opening has to
+    /// read; and [`Corrupt`](ErrorKind::Corrupt) where the marker is damaged.
     pub fn examine_tables(path: impl AsRef<Path>) -> Result<Vec<Finding>> {
         let path = path.as_ref();
         let Found::Store(_) = directory::look(path)? else {
@@ -45,7 +46,7 @@ impl Store {
         })?;
         let options = StoreOptions::new().of_database()?;
         match Kv::look(&directory::db(path), diary.path(), &options) {
-            Ok(kv) => tables(&kv),
+            Ok(kv) => newer::check_rows(&kv).and_then(|()| tables(&kv)),
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(vec![unlisted(&error)]),
             Err(error) => Err(error),
         }

@@ -113,8 +113,13 @@ fn of_format_2(value: &mut [u8]) {
 fn refused_at_open(store: &Path, how: &str, says: &[&str]) {
     let lossy = StoreOptions::new().accept_loss(Loss::Unreadable);
     for _ in 0..2 {
-        for refusal in [Store::open(store), lossy.clone().open(store)] {
-            let error = refusal.map(drop).expect_err(how);
+        let asked = [
+            Store::open(store).map(drop),
+            lossy.clone().open(store).map(drop),
+            Store::examine_tables(store).map(drop),
+        ];
+        for refusal in asked {
+            let error = refusal.expect_err(how);
             assert_eq!(error.kind(), ErrorKind::UnsupportedFormat, "{how}: {error}");
             let text = error.to_string();
             for word in says.iter().chain(&NEXT) {
