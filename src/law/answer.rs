@@ -109,30 +109,53 @@ impl Standing {
     }
 }
 
-/// What a fold says about a feature: status, bytes of the value, and since when. How a fact stands is asked
-/// by its event time.
+/// What a fold says about a feature, the value as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    pub(crate) status: Status,
+    pub(crate) bytes: Option<&'a [u8]>,
+    pub(crate) event_time: Option<Timestamp>,
+}
+
+impl Told<'_> {
+    pub(crate) const ABSENT: Told<'static> = Told {
+        status: Status::Absent,
+        bytes: None,
+        event_time: None,
+    };
+}
+
+/// What a fold says about a feature. How a fact stands is asked by its event time.
 #[inline]
 pub(crate) fn told<'a>(
     fold: &LatestRow<'a>,
     id: FeatureId,
     standing: impl Fn(Timestamp) -> Standing,
-) -> Result<(Status, Option<&'a [u8]>, Option<Timestamp>)> {
+) -> Result<Told<'a>> {
     let Some((et, slot)) = fold.find(id)? else {
         return Ok(match fold.floor() {
             Some(floor) if fold.floor_is_delete() && standing(floor.et) != Standing::Outside => {
-                (Status::Deleted, None, Some(floor.et))
+                Told {
+                    status: Status::Deleted,
+                    bytes: None,
+                    event_time: Some(floor.et),
+                }
             }
-            _ => (Status::Absent, None, None),
+            _ => Told::ABSENT,
         });
     };
-    let (status, value) = match (standing(et), slot) {
-        (Standing::Outside, _) => return Ok((Status::Absent, None, None)),
+    let (status, bytes) = match (standing(et), slot) {
+        (Standing::Outside, _) => return Ok(Told::ABSENT),
         (Standing::Expired, _) => (Status::Expired, None),
         (_, Slot::Null) => (Status::Null, None),
         (Standing::Stale, Slot::Value(bytes)) => (Status::Stale, Some(bytes)),
         (Standing::Alive, Slot::Value(bytes)) => (Status::Present, Some(bytes)),
     };
-    Ok((status, value, Some(et)))
+    Ok(Told {
+        status,
+        bytes,
+        event_time: Some(et),
+    })
 }
 
 /// What a fold says about its entity as of `t`.

@@ -11,7 +11,7 @@ mod retained;
 
 pub(crate) use admit::{Admission, check_times, contradict, is_fenced};
 pub use answer::{Answer, Status, Verdict};
-pub(crate) use answer::{Standing, told, verdict};
+pub(crate) use answer::{Standing, Told, told, verdict};
 pub(crate) use conflict::Instant;
 pub(crate) use fold::{Fold, write_put};
 pub(crate) use retained::Retained;

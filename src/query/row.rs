@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::format::row::{LatestLayout, LatestRow, not_a};
 use crate::format::value;
 use crate::id::ViewId;
-use crate::law::{self, Answer, Fold, Standing, Status, Verdict};
+use crate::law::{self, Answer, Fold, Standing, Status, Told, Verdict};
 use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -121,15 +121,11 @@ impl Row {
         Some(LatestRow::at(self.layout?, &self.bytes))
     }
 
-    /// Status, bytes of the value and event time of a feature of this contract.
+    /// What is known of a feature of this contract.
     #[inline]
-    fn told(
-        &self,
-        contract: &Contract,
-        feature: &Feature,
-    ) -> Result<(Status, Option<&[u8]>, Option<Timestamp>)> {
+    fn told(&self, contract: &Contract, feature: &Feature) -> Result<Told<'_>> {
         match self.latest() {
-            None => Ok((Status::Absent, None, None)),
+            None => Ok(Told::ABSENT),
             Some(latest) => law::told(&latest, feature.id(), |et| match self.standing {
                 Some(standing) => standing,
                 None => Standing::of(contract, self.horizon, et, self.t),
@@ -157,21 +153,17 @@ impl Row {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
-        const ABSENT: Answer<'static> = Answer {
-            status: Status::Absent,
-            value: None,
-            event_time: None,
+        let told = match &self.contract {
+            Some(contract) => self.told(contract, feature)?,
+            None => Told::ABSENT,
         };
-        let Some(contract) = &self.contract else {
-            return Ok(ABSENT);
-        };
-        let (status, bytes, event_time) = self.told(contract, feature)?;
-        let value = bytes
+        let value = told
+            .bytes
             .map(|bytes| value::decode(feature.ty(), bytes).ok_or_else(|| not_a(feature, bytes)));
         Ok(Answer {
-            status,
+            status: told.status,
             value: value.transpose()?,
-            event_time,
+            event_time: told.event_time,
         })
     }
 
@@ -216,15 +208,15 @@ impl Row {
         let known = known.filter(|_| contract.id() == feature.view);
         // Something may be stored of a feature that is not known, so "absent" could be a lie.
         let known = known.ok_or_else(|| not_of(contract, feature.view))?;
-        let (status, bytes, event_time) = self.told(contract, known)?;
-        let value = match bytes {
+        let told = self.told(contract, known)?;
+        let value = match told.bytes {
             None => None,
             Some(bytes) => Some(T::decode(known.ty(), bytes).ok_or_else(|| not_a(known, bytes))?),
         };
         Ok(Seen {
-            status,
+            status: told.status,
             value,
-            event_time,
+            event_time: told.event_time,
         })
     }
 
