@@ -26,6 +26,7 @@ models! {
         a_row_in_another_round_is_never_answered_in_part,
         two_reads_in_a_row_never_go_back,
         two_reads_of_two_readers_never_go_back,
+        a_fill_is_never_seen_in_part,
         a_fill_of_an_old_row_never_stays,
         a_fill_under_a_commit_never_stays,
         a_pass_over_several_rows_is_of_one_moment,

@@ -96,6 +96,21 @@ pub(super) fn two_reads_of_two_readers_never_go_back() {
     });
 }
 
+/// What a reader puts into memory is there whole, or not at all, for whoever reads beside it.
+pub(super) fn a_fill_is_never_seen_in_part() {
+    check(|| {
+        let scene = Arc::new(Scene::of_buckets(1));
+        scene.database.commit(&[A]);
+        let another = beside(&scene, |scene| {
+            scene.read(A);
+        });
+        // That it is whole is asserted where it is taken apart.
+        scene.read(A);
+        over(another);
+        scene.check_at_the_end();
+    });
+}
+
 /// Who is hurt: everybody who asks later, for ever.
 pub(super) fn a_fill_of_an_old_row_never_stays() {
     check(|| {
