@@ -183,16 +183,32 @@ fn walk(
     mut take: impl FnMut(&Prefix, &[u8]) -> Result<()>,
 ) -> Result<()> {
     for view in views {
-        let start = key::view_start(view.id);
-        let mut cursor = kv.cursor(Family::Latest, Walk::Range, None);
-        cursor.seek(&start)?;
-        while let Some((key, stored)) = cursor.item_in(&start) {
-            let prefix = key.try_into().map_err(|_| {
-                Error::corrupt("a latest row has a key that no format of this build writes")
-            })?;
-            take(prefix, stored)?;
-            cursor.next()?;
-        }
+        walk_one(kv, view, &mut take).map_err(|error| {
+            let view = view.contract();
+            error.at(format_args!(
+                "reading the rows of resident view {:?} of namespace {:?}",
+                view.name(),
+                view.namespace()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn walk_one(
+    kv: &Kv,
+    view: &ViewState,
+    take: &mut impl FnMut(&Prefix, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let start = key::view_start(view.id);
+    let mut cursor = kv.cursor(Family::Latest, Walk::Range, None);
+    cursor.seek(&start)?;
+    while let Some((key, stored)) = cursor.item_in(&start) {
+        let prefix = key.try_into().map_err(|_| {
+            Error::corrupt("a latest row has a key that no format of this build writes")
+        })?;
+        take(prefix, stored)?;
+        cursor.next()?;
     }
     Ok(())
 }
@@ -203,8 +219,9 @@ fn with_room_to_grow(needed: u64) -> u64 {
 
 fn too_little(needed: u64, given: u64) -> Error {
     Error::invalid(format!(
-        "the rows of the resident views take about {needed} bytes in memory and may take {given}; set \
-         resident_bytes to {} or more, so that they can grow, or name fewer views",
+        "the rows of the resident views take about {needed} bytes in memory, more where they spread \
+         unevenly, and may take {given}; set resident_bytes to {} or more, so that they can grow, or name \
+         fewer views",
         with_room_to_grow(needed)
     ))
 }

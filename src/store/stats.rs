@@ -129,8 +129,8 @@ pub struct ResidentStats {
     pub used_bytes: u64,
     /// How many rows are in memory.
     pub rows: u64,
-    /// How often a row was left out since the store was opened, for want of room or because it is larger
-    /// than 64 KiB. Reads of it go to the database. **Anything but zero** means that the views are not
+    /// How often a row was left out since the store was opened: for want of room, because it is larger
+    /// than 64 KiB, or because nobody knows what a failed write left of it. Reads of it go to the database. **Anything but zero** means that the views are not
     /// resident: give them more memory.
     pub evicted: u64,
     /// Reads that found a row in the database and put it back here.
