@@ -286,6 +286,35 @@ fn memory_that_cannot_be_had_is_named_as_it_was_set() {
 }
 
 #[test]
+fn what_was_erased_is_in_no_word_of_the_memory() {
+    // Who is hurt: whoever was erased, and is still there for whoever reads the process.
+    let mut left = Vec::new();
+    for (name, cache) in [
+        ("asked for", cache(RowCache::BYTES_MIN)),
+        ("resident", keeping()),
+    ] {
+        let secret = [0x5A; 400];
+        for n in 0..20 {
+            write(&cache, &prefix(n), &secret);
+        }
+        // Others come, until it is driven out.
+        for n in 20..1_000 {
+            write(&cache, &prefix(n), &[1]);
+        }
+        for n in 0..20 {
+            let mut news = cache.news();
+            news.forget(&prefix(n));
+            news.mark().publish();
+        }
+        let has = |word: &std::sync::atomic::AtomicU64| {
+            word.load(Ordering::Relaxed) == 0x5A5A_5A5A_5A5A_5A5A
+        };
+        left.push((name, cache.words.iter().filter(|word| has(word)).count()));
+    }
+    assert_eq!(left, [("asked for", 0), ("resident", 0)]);
+}
+
+#[test]
 fn room_that_is_given_back_is_used_again_by_rows_of_its_size() {
     // A room is never cut nor joined to another: of three sizes there are as many as there were rows of each.
     let cache = keeping();
