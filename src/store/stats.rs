@@ -125,7 +125,7 @@ pub struct RowCacheStats {
 pub struct ResidentStats {
     /// How many bytes they may take.
     pub capacity_bytes: u64,
-    /// How many they have taken.
+    /// How many they take. Room that rows have outgrown is not counted, though no larger row can have it.
     pub used_bytes: u64,
     /// How many rows are in memory.
     pub rows: u64,
