@@ -114,7 +114,8 @@ impl Slot {
 
     /// The word of the ring where more places stand; none where this is a row, or empty.
     pub(super) fn leads_to(self) -> Option<usize> {
-        let at = (self.0 & AT & !MORE).wrapping_sub(1);
+        // While somebody changes it this may be the bytes of a row, and so no place at all.
+        let at = (self.0 & AT & !MORE).checked_sub(1)?;
         (self.0 & MORE != 0).then_some(at as usize)
     }
 

@@ -66,6 +66,7 @@ impl Changing<'_> {
         };
         self.write(row, Header::in_room(value.len(), words), prefix, value);
         let Some((bucket, at)) = self.place_for_a_row() else {
+            self.wipe(row);
             self.give_back(row);
             return false;
         };

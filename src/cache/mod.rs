@@ -53,7 +53,8 @@ use crate::sync::{AtomicBool, Ordering, Words};
 use shard::{Geometry, Place, Shard};
 use std::io;
 
-/// A larger value is not kept, nor one that would take more than an eighth of a shard.
+/// A larger value is not kept, nor, where one row makes room for another, one that would take more than an
+/// eighth of a shard.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
 /// One cache of a store.
@@ -97,7 +98,8 @@ impl RowCache {
     /// # Errors
     /// `InvalidArgument` when the operating system does not give so much address space.
     pub(crate) fn new(bytes: u64) -> Result<RowCache> {
-        RowCache::of(bytes.max(RowCache::BYTES_MIN), false).map_err(|error| too_many(bytes, error))
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), false)
+            .map_err(|error| too_many("a row cache", bytes, error))
     }
 
     /// One that gives no row up to make room for another. It is to be [loaded](Self::load).
@@ -105,7 +107,8 @@ impl RowCache {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn keeping(bytes: u64) -> Result<RowCache> {
-        RowCache::of(bytes.max(RowCache::BYTES_MIN), true).map_err(|error| too_many(bytes, error))
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), true)
+            .map_err(|error| too_many("a memory for resident views", bytes, error))
     }
 
     /// The same of any size, however little it is worth.
@@ -168,8 +171,8 @@ impl RowCache {
         let place = self.geometry.place(prefix);
         let mut ring = self.shards[place.shard].lock();
         if bucket::begin_if(&self.words, place.bucket, noted) {
-            ring.fills += 1;
-            self.change(&mut ring, &place, prefix, Some(value));
+            let is_here = self.change(&mut ring, &place, prefix, Some(value));
+            ring.fills += u64::from(is_here);
             bucket::end(&self.words, place.bucket, 0);
         }
     }
@@ -203,7 +206,10 @@ impl RowCache {
     }
 
     fn value_bytes_max(&self) -> usize {
-        VALUE_BYTES_MAX.min(self.geometry.arena_words)
+        match self.geometry.keeps {
+            true => VALUE_BYTES_MAX,
+            false => VALUE_BYTES_MAX.min(self.geometry.arena_words),
+        }
     }
 
     /// Rows that a writer is going to write.
@@ -289,10 +295,10 @@ impl RowCache {
     }
 }
 
-fn too_many(bytes: u64, error: io::Error) -> Error {
+fn too_many(what: &str, bytes: u64, error: io::Error) -> Error {
     Error::new(
         ErrorKind::InvalidArgument,
-        format!("a row cache of {bytes} bytes cannot be had ({error}); give it less"),
+        format!("{what} of {bytes} bytes cannot be had ({error}); give it less"),
     )
 }
 

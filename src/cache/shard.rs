@@ -246,15 +246,21 @@ impl Changing<'_> {
         let Some((slot, bucket, at)) = self.find(prefix) else {
             return;
         };
-        let row = self.place.arena + slot.at();
-        let header = Header::load(self.words, row).expect("a place points to a row");
-        for word in &self.words[row + HEADER_WORDS..row + header.words()] {
-            word.store(0, Ordering::Relaxed);
-        }
+        self.wipe(slot.at());
         Slot::EMPTY.store(self.words, bucket, at);
         self.ring.rows -= 1;
         if self.geometry.keeps {
             self.give_back(slot.at());
+        }
+    }
+
+    /// Takes the value out of the room of a row that nobody will find any more: an erase would not find it
+    /// either, and it would lie there until the room is used again.
+    pub(super) fn wipe(&self, row: usize) {
+        let at = place_in_words(self.place, row);
+        let header = Header::load(self.words, at).expect("a place points to a row");
+        for word in &self.words[at + HEADER_WORDS..at + header.words()] {
+            word.store(0, Ordering::Relaxed);
         }
     }
 
@@ -324,6 +330,7 @@ impl Changing<'_> {
         if free.is_some() {
             self.ring.rows += 1;
         } else {
+            self.wipe(load(at).at());
             self.ring.evictions += 1;
         }
         Slot::new(place.fingerprint, row).store(self.words, place.bucket, at);
@@ -408,6 +415,7 @@ impl Changing<'_> {
         } else {
             self.ring.evictions += 1;
         }
+        self.wipe(row);
     }
 }
 

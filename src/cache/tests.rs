@@ -223,6 +223,98 @@ fn a_cache_that_gives_no_row_up_holds_more_rows_in_a_bucket_than_it_has_places()
 }
 
 #[test]
+fn a_small_cache_that_gives_no_row_up_has_a_large_row_while_there_is_room() {
+    // Who is hurt: whoever was promised that all rows up to 64 KiB are in memory while they fit.
+    let cache = keeping();
+    let large = vec![7; 40_000];
+    write(&cache, &prefix(1), &large);
+    let (sought, found) = read(&cache, &prefix(1));
+    assert!(matches!(sought, Sought::Hit(_)) && found == large);
+    assert!(cache.is_complete());
+    // Not one for which there is none.
+    write(&cache, &prefix(2), &large);
+    assert!(matches!(read(&cache, &prefix(2)).0, Sought::Miss(_)));
+    assert_eq!((cache.counts().rows, cache.is_complete()), (1, false));
+}
+
+#[test]
+fn a_row_that_still_finds_no_room_is_not_counted_as_put_back() {
+    let cache = keeping();
+    write(&cache, &prefix(1), &vec![7; 40_000]);
+    write(&cache, &prefix(2), &vec![7; 40_000]);
+    let noted = stamp(&cache, &prefix(2));
+    cache.fill(&prefix(2), noted, &vec![7; 40_000]);
+    assert_eq!(cache.counts().fills, 0);
+    let noted = stamp(&cache, &prefix(3));
+    cache.fill(&prefix(3), noted, b"small");
+    assert_eq!(cache.counts().fills, 1);
+}
+
+#[test]
+fn what_is_read_while_it_changes_leads_nowhere_or_somewhere_and_never_to_a_panic() {
+    // Who is hurt: a reader on a processor that reorders stores. Where a bucket goes on it may find bytes
+    // of a row that was there before, as long as nobody has looked at the stamp.
+    let cache = keeping();
+    let place = cache.geometry.place(&prefix(1));
+    let last = place.bucket + bucket::BUCKET_WORDS - 1;
+    for odd in [
+        1 << 46,
+        1 << 46 | 1,
+        u64::MAX,
+        u64::MAX >> 1,
+        1 << 47 | 1 << 46,
+    ] {
+        cache.words[last].store(odd, Ordering::Relaxed);
+        assert!(keep::buckets(&cache.words, &place).count() <= 32, "{odd:x}");
+        assert!(matches!(read(&cache, &prefix(1)), (Sought::Hit(_), none) if none.is_empty()));
+    }
+}
+
+#[test]
+fn memory_that_cannot_be_had_is_named_as_it_was_set() {
+    let error = RowCache::new(u64::MAX).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(
+        error
+            .to_string()
+            .starts_with("a row cache of 18446744073709551615"),
+        "{error}"
+    );
+    let error = RowCache::keeping(u64::MAX).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("resident"), "{error}");
+}
+
+#[test]
+fn what_was_erased_is_in_no_word_of_the_memory() {
+    // Who is hurt: whoever was erased, and is still there for whoever reads the process.
+    let mut left = Vec::new();
+    for (name, cache) in [
+        ("asked for", cache(RowCache::BYTES_MIN)),
+        ("resident", keeping()),
+    ] {
+        let secret = [0x5A; 400];
+        for n in 0..20 {
+            write(&cache, &prefix(n), &secret);
+        }
+        // Others come, until it is driven out.
+        for n in 20..1_000 {
+            write(&cache, &prefix(n), &[1]);
+        }
+        for n in 0..20 {
+            let mut news = cache.news();
+            news.forget(&prefix(n));
+            news.mark().publish();
+        }
+        let has = |word: &std::sync::atomic::AtomicU64| {
+            word.load(Ordering::Relaxed) == 0x5A5A_5A5A_5A5A_5A5A
+        };
+        left.push((name, cache.words.iter().filter(|word| has(word)).count()));
+    }
+    assert_eq!(left, [("asked for", 0), ("resident", 0)]);
+}
+
+#[test]
 fn room_that_is_given_back_is_used_again_by_rows_of_its_size() {
     // A room is never cut nor joined to another: of three sizes there are as many as there were rows of each.
     let cache = keeping();

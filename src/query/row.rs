@@ -115,6 +115,14 @@ impl Row {
         Ok(verdict)
     }
 
+    /// Takes back what was judged: it is not the answer.
+    #[cold]
+    pub(crate) fn forget(&mut self) {
+        self.verdict = None;
+        self.layout = None;
+        self.standing = None;
+    }
+
     /// What was judged; none when nothing is known.
     #[inline]
     pub(crate) fn latest(&self) -> Option<LatestRow<'_>> {

@@ -139,19 +139,11 @@ impl<'a> Lookup<'a> {
         let t = question.as_of.unwrap_or(self.now);
         let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(floor));
         match cache.read(entity.prefix(), bytes) {
-            Sought::Hit(stamp) => {
-                row.finish()?;
-                let answers = match row.latest() {
-                    Some(latest) => answers(entity, &latest, t)?,
-                    None => true,
-                };
-                // Of a row that does not answer for `t` the history is asked.
-                Ok(if answers {
-                    Cached::Answered(stamp)
-                } else {
-                    Cached::Unknown
-                })
-            }
+            Sought::Hit(stamp) => Ok(if judge_cached(entity, t, row)? {
+                Cached::Answered(stamp)
+            } else {
+                Cached::Unknown
+            }),
             Sought::Miss(stamp) => Ok(Cached::Missing(stamp)),
             Sought::Busy => Ok(Cached::Unknown),
         }
@@ -266,6 +258,21 @@ fn fold_until(
 fn answers(entity: &Entity, latest: &LatestRow<'_>, t: Timestamp) -> Result<bool> {
     check_entity(entity.prefix(), latest.entity(), entity.bytes())?;
     Ok(latest.answers(t))
+}
+
+/// Whether what was copied from memory into a row answers for `t`. Where it does not, the history is asked:
+/// the row then holds nothing, for that may fail.
+#[inline]
+fn judge_cached(entity: &Entity, t: Timestamp, row: &mut Row) -> Result<bool> {
+    row.finish().map_err(|e| under(entity.prefix(), e))?;
+    let judged = match row.latest() {
+        Some(latest) => answers(entity, &latest, t),
+        None => Ok(true),
+    };
+    if !matches!(judged, Ok(true)) {
+        row.forget();
+    }
+    judged
 }
 
 fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<HistoryRow<'a>> {

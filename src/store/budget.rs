@@ -49,9 +49,16 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// All of it.
+    /// All of it; `usize::MAX` where it is more than that.
     pub fn total(&self) -> usize {
-        self.block_cache + self.memtables + self.row_cache + self.resident + self.ours
+        let shares = [
+            self.block_cache,
+            self.memtables,
+            self.row_cache,
+            self.resident,
+            self.ours,
+        ];
+        shares.into_iter().fold(0, usize::saturating_add)
     }
 }
 
@@ -97,7 +104,8 @@ impl Memory {
         let taken = taken.into_iter().fold(memtables, usize::saturating_add);
         let left = budget.saturating_sub(taken);
         let block_cache = self.block_cache.unwrap_or(left);
-        if block_cache > left || (self.block_cache.is_none() && left < BLOCK_CACHE_MIN) {
+        let is_too_much = taken > budget || block_cache > left;
+        if is_too_much || (self.block_cache.is_none() && left < BLOCK_CACHE_MIN) {
             return Err(Error::invalid(format!(
                 "a memory budget of {budget} bytes does not hold what was set by itself: memtables \
                  {memtables}, row cache {row_cache}, resident views {resident}, our buffers {ours}, which leaves {left} to a block \
@@ -214,6 +222,30 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.to_string().contains("67108864"), "{error}");
         }
+    }
+
+    #[test]
+    fn more_than_the_budget_is_refused_though_the_block_cache_is_to_have_nothing() {
+        // Who is hurt: whoever sets everything by itself, and whose process ends where it opens the store.
+        let options = StoreOptions::new()
+            .memory_budget(64 << 20)
+            .block_cache_bytes(0);
+        assert_eq!(options.shares().unwrap().total(), 64 << 20);
+        for too_much in [
+            options.clone().row_cache_bytes(u64::MAX),
+            options.clone().resident(["v"]).resident_bytes(64 << 20),
+            options.memtable_bytes(usize::MAX),
+        ] {
+            let error = too_much.shares().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.to_string().contains("67108864"), "{error}");
+        }
+    }
+
+    #[test]
+    fn shares_without_end_have_a_sum() {
+        let options = StoreOptions::new().resident(["v"]).resident_bytes(u64::MAX);
+        assert_eq!(options.shares().unwrap().total(), usize::MAX);
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl StoreOptions {
     /// is larger than 64 KiB, is read from the database, counted by
     /// [`ResidentStats::evicted`](crate::ResidentStats::evicted) and told once to a subscriber of `tracing`.
     ///
+    /// The room of a row that has outgrown it is used again by rows up to its size, and by no larger one until
+    /// the store is opened anew: where most rows grow, as by their first patch, leave room for them twice.
+    ///
     /// What the row cache does not answer, this does not either: questions about the past, snapshots, and
     /// an entity of which a future fact has come due since it was last written.
     ///
@@ -183,16 +186,32 @@ fn walk(
     mut take: impl FnMut(&Prefix, &[u8]) -> Result<()>,
 ) -> Result<()> {
     for view in views {
-        let start = key::view_start(view.id);
-        let mut cursor = kv.cursor(Family::Latest, Walk::Range, None);
-        cursor.seek(&start)?;
-        while let Some((key, stored)) = cursor.item_in(&start) {
-            let prefix = key.try_into().map_err(|_| {
-                Error::corrupt("a latest row has a key that no format of this build writes")
-            })?;
-            take(prefix, stored)?;
-            cursor.next()?;
-        }
+        walk_one(kv, view, &mut take).map_err(|error| {
+            let view = view.contract();
+            error.at(format_args!(
+                "reading the rows of resident view {:?} of namespace {:?}",
+                view.name(),
+                view.namespace()
+            ))
+        })?;
+    }
+    Ok(())
+}
+
+fn walk_one(
+    kv: &Kv,
+    view: &ViewState,
+    take: &mut impl FnMut(&Prefix, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let start = key::view_start(view.id);
+    let mut cursor = kv.cursor(Family::Latest, Walk::Range, None);
+    cursor.seek(&start)?;
+    while let Some((key, stored)) = cursor.item_in(&start) {
+        let prefix = key.try_into().map_err(|_| {
+            Error::corrupt("a latest row has a key that no format of this build writes")
+        })?;
+        take(prefix, stored)?;
+        cursor.next()?;
     }
     Ok(())
 }
@@ -203,8 +222,9 @@ fn with_room_to_grow(needed: u64) -> u64 {
 
 fn too_little(needed: u64, given: u64) -> Error {
     Error::invalid(format!(
-        "the rows of the resident views take about {needed} bytes in memory and may take {given}; set \
-         resident_bytes to {} or more, so that they can grow, or name fewer views",
+        "the rows of the resident views take about {needed} bytes in memory, more where they spread \
+         unevenly, and may take {given}; set resident_bytes to {} or more, so that they can grow, or name \
+         fewer views",
         with_room_to_grow(needed)
     ))
 }

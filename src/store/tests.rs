@@ -95,3 +95,35 @@ fn an_idle_iterator_lets_go_of_memory_after_some_megabytes_of_commits() {
     (1..=5).for_each(write);
     assert!(in_memory() < 256 << 10, "{} bytes are held", in_memory());
 }
+
+#[test]
+fn a_damaged_row_of_a_resident_view_is_refused_by_the_name_of_the_view() {
+    // Who is hurt: whoever names several views, and is not told which of them to leave out until the store
+    // is restored.
+    let home = tempfile::tempdir().unwrap();
+    let options = StoreOptions::new().create_if_missing(true);
+    let store = options.clone().open(home.path().join("store")).unwrap();
+    for name in ["left", "right"] {
+        let view = ViewDefinition::builder(name)
+            .key("id", Type::I64)
+            .feature("n", Type::I64);
+        store.apply(view.build().unwrap()).unwrap();
+    }
+    let right = store.view("right").unwrap();
+    let one = right.entity([1i64]).unwrap();
+    let mut batch = store.kv().batch();
+    batch.put_sealed(Family::Latest, one.prefix(), b"no row");
+    batch.commit().unwrap();
+    drop((right, one));
+    store.close().unwrap();
+    let open = |views: &[&str]| {
+        let options = options.clone().resident(views);
+        options.open(home.path().join("store"))
+    };
+    let error = open(&["left", "right"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let text = error.to_string();
+    assert!(text.contains("resident view \"right\""), "{text}");
+    assert!(text.contains("fails its checksum"), "{text}");
+    open(&["left"]).unwrap();
+}

@@ -19,7 +19,7 @@ use crate::format::catalog::newest_key;
 use crate::format::checksum;
 use crate::format::key::{self, Prefix, Stamp};
 use crate::format::quarantine::{QuarantineEntry, QuarantineId};
-use crate::format::row::{HistoryRow, LatestRow};
+use crate::format::row::{HistoryRow, LatestRow, under};
 use crate::kv::{Family, Kv, KvBatch, Walk};
 use crate::law::{self, Admission, Retained};
 use crate::schema::Retention;
@@ -492,7 +492,9 @@ impl<'a> Gathered<'a> {
         let first = rows.clone().next().expect("a group has a row");
         let latest = (!latest.is_empty()).then_some(latest);
         let owner = match &latest {
-            Some(latest) => LatestRow::parse(&self.stored[latest.clone()])?.entity(),
+            Some(latest) => LatestRow::parse(&self.stored[latest.clone()])
+                .map_err(|e| under(first.entity.prefix(), e))?
+                .entity(),
             None => first.entity.bytes(),
         };
         let start = self.rows.len();

@@ -298,6 +298,29 @@ fn a_resident_row_is_current_after_a_late_put_an_erase_and_a_fact_that_comes_due
 }
 
 #[test]
+fn a_row_that_was_read_into_in_vain_holds_nothing() {
+    // Who is hurt: whoever uses one row again and again, and takes what has been replaced for the answer.
+    let world = World::with(weather());
+    world.write(put("EWR", at(1), 1.0));
+    world.write(put("EWR", at(12).saturating_add(Span::minutes(5)), 2.0));
+    let world = reopened(world, |options| options.resident(["weather"]));
+    let (view, entity, mut row) = (world.view(), world.entity("EWR"), Row::new());
+    let question = Question::latest();
+    let found = world.store.get_into(&view, &entity, question, &mut row);
+    assert_eq!(found.unwrap(), Verdict::Found);
+    spoil_tables(&world.path());
+    world.clock.advance(Span::minutes(6));
+    // What is in memory knows that it does not answer any more.
+    let failed = world.store.get_into(&view, &entity, question, &mut row);
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Corrupt);
+    let temp = row.by_name("temp").unwrap();
+    assert_eq!(
+        (temp.status, row.verdict()),
+        (Status::Absent, Verdict::Never)
+    );
+}
+
+#[test]
 fn a_set_of_resident_and_other_views_is_answered_from_both_memories() {
     let world = half_resident(10);
     let views = [world.view(), world.store.view("beside").unwrap()];

@@ -8,7 +8,7 @@ use crate::format::catalog::{erasure_key, view_key};
 use crate::format::checksum;
 use crate::format::marker::Marker;
 use crate::format::quarantine::TOTALS_KEY;
-use crate::id::ViewId;
+use crate::id::{Hex, ViewId};
 use crate::kv::{Family, Kv, Walk};
 use crate::store::{directory, watermark};
 use crate::{
@@ -306,6 +306,15 @@ fn told<T>(read: Result<T>, what: &str) {
     }
 }
 
+/// The same, of a row that has this key.
+fn told_of<T>(key: &[u8], read: Result<T>, what: &str) {
+    let read = read.inspect_err(|error| {
+        let key = Hex(key).to_string();
+        assert!(error.to_string().contains(&key), "{what}: {error}");
+    });
+    told(read, what);
+}
+
 fn digest(store: &Store, view: &str) -> Result<SetDigest> {
     store.digest(&store.view(view)?)
 }
@@ -340,9 +349,7 @@ fn a_newer_version_of_a_row_is_told_by_every_read_that_meets_it() {
         assert_eq!(failed.len(), 1, "one of two entities has such a row");
         let error = failed.into_iter().next().unwrap();
         assert!(
-            error
-                .to_string()
-                .contains(&crate::id::Hex(&key).to_string()),
+            error.to_string().contains(&Hex(&key).to_string()),
             "{error}"
         );
         told::<()>(Err(error), "a read of an entity");
@@ -371,13 +378,16 @@ fn a_newer_latest_row_is_told_and_never_written_over() {
     let mut failed = 0;
     for id in [1i64, 2] {
         let entity = view.entity([id]).unwrap();
-        let read = store.get(&view, &entity, Question::latest());
+        let read = || store.get(&view, &entity, Question::latest());
+        // The second finds it in memory.
+        let (read, again) = (read(), read());
         let written = write(&store, "left", id, 20 + id);
         assert_eq!(read.is_err(), written.is_err(), "{id}");
         if read.is_err() {
             failed += 1;
-            told(read, "a read of the latest row");
-            told(written, "a write that would join it");
+            told_of(&key, read, "a read of the latest row");
+            told_of(&key, again, "a read of the latest row in memory");
+            told_of(&key, written, "a write that would join it");
         }
     }
     assert_eq!(failed, 1, "one of two entities has such a row");
