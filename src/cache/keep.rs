@@ -10,9 +10,13 @@
 //!
 //! Nothing moves by itself. So a row that its bucket does not show is not here, and where none was ever
 //! left out it is nowhere.
+//!
+//! Where the free rooms of a shard would do together, and none does alone, the writer that needs one packs
+//! the rows of the shard: it takes all out and puts them in again, one after the other. Meanwhile the buckets
+//! of the shard answer nobody.
 
-use super::bucket::{BUCKET_WORDS, SLOTS, Slot};
-use super::ring::{HEADER_WORDS, Header};
+use super::bucket::{self, BUCKET_WORDS, SLOTS, Slot};
+use super::ring::{self, HEADER_WORDS, Header};
 use super::shard::{Changing, Place};
 use crate::format::key::Prefix;
 use crate::sync::{Ordering, Words};
@@ -30,6 +34,9 @@ struct Class {
 
 /// More than a row of the largest kind has.
 const CLASSES: usize = 96;
+
+/// Rows are packed for no less than this part of a shard: what it costs is shared by all who use that much.
+const WORTH_PACKING: usize = 32;
 
 impl Class {
     /// The smallest that holds so many words.
@@ -58,9 +65,99 @@ pub(super) fn buckets(words: &Words, place: &Place) -> impl Iterator<Item = usiz
     std::iter::successors(Some(place.bucket), next).take(BUCKETS_MAX)
 }
 
+/// The rows of a shard while they are packed.
+#[derive(Default)]
+struct Rows {
+    /// Whose they are, and how many bytes each has.
+    heads: Vec<(Prefix, usize)>,
+    bytes: Vec<u8>,
+}
+
 impl Changing<'_> {
     /// Puts a row in that is not here. Says whether there was room.
     pub(super) fn keep(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        if self.keep_as_it_is(prefix, value) {
+            return true;
+        }
+        let row = Class::of(Header::of_value(value.len()).words()).words;
+        if !self.may_pack || !self.is_scattered(row + BUCKET_WORDS) {
+            return false;
+        }
+        self.pack();
+        self.keep_as_it_is(prefix, value)
+    }
+
+    /// Whether there is room for so many words, and no piece of it is large enough.
+    fn is_scattered(&self, words: usize) -> bool {
+        let all = self.geometry.arena_words;
+        let free = all - self.ring.used;
+        self.ring.head + words > all && free >= words.max(all / WORTH_PACKING)
+    }
+
+    /// Puts all rows of the shard in anew, one after the other, so that what is free is one piece.
+    #[cold]
+    fn pack(&mut self) {
+        let own = self.place.bucket;
+        let others = || {
+            self.geometry
+                .buckets_of(self.place.shard)
+                .filter(|bucket| *bucket != own)
+        };
+        others().for_each(|bucket| bucket::begin(self.words, bucket));
+        let rows = self.take_all_out();
+        let mut bytes = &rows.bytes[..];
+        for (prefix, length) in &rows.heads {
+            let (value, rest) = bytes.split_at(*length);
+            bytes = rest;
+            let place = self.geometry.place(prefix);
+            let mut there = Changing {
+                words: self.words,
+                geometry: self.geometry,
+                place: &place,
+                ring: self.ring,
+                may_pack: false,
+            };
+            let is_here = there.keep_as_it_is(prefix, value);
+            // No room is larger than the one that it had, and no bucket goes on further than it did.
+            assert!(is_here, "the rows of a shard no longer fit into it");
+        }
+        others().for_each(|bucket| bucket::end(self.words, bucket, 0));
+    }
+
+    /// Empties the shard, and leaves no byte of any row in it.
+    fn take_all_out(&mut self) -> Rows {
+        let mut rows = Rows::default();
+        for first in self.geometry.buckets_of(self.place.shard) {
+            let of_first = Place {
+                bucket: first,
+                ..*self.place
+            };
+            let places = buckets(self.words, &of_first)
+                .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)))
+                .map(|(bucket, at)| Slot::load(self.words, bucket, at))
+                .filter(|slot| !slot.is_empty() && slot.leads_to().is_none());
+            for slot in places {
+                let at = self.place.arena + slot.at();
+                let length = Header::load(self.words, at)
+                    .expect("a place points to a row")
+                    .length();
+                rows.heads.push((ring::prefix_at(self.words, at), length));
+                ring::copy_value(self.words, at, length, &mut rows.bytes);
+            }
+            for at in 0..SLOTS {
+                Slot::EMPTY.store(self.words, first, at);
+            }
+        }
+        for word in &self.words[self.place.arena..][..self.ring.head] {
+            word.store(0, Ordering::Relaxed);
+        }
+        self.ring.free.clear();
+        (self.ring.head, self.ring.used, self.ring.rows) = (0, 0, 0);
+        rows
+    }
+
+    /// The same with the rooms that there are.
+    fn keep_as_it_is(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
         let Some((row, words)) = self.take(Header::of_value(value.len()).words()) else {
             return false;
         };

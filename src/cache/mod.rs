@@ -171,7 +171,7 @@ impl RowCache {
         let place = self.geometry.place(prefix);
         let mut ring = self.shards[place.shard].lock();
         if bucket::begin_if(&self.words, place.bucket, noted) {
-            let is_here = self.change(&mut ring, &place, prefix, Some(value));
+            let is_here = self.change(&mut ring, &place, prefix, Some(value), false);
             ring.fills += u64::from(is_here);
             bucket::end(&self.words, place.bucket, 0);
         }
@@ -242,7 +242,7 @@ impl RowCache {
         let place = self.geometry.place(prefix);
         let mut ring = self.shards[place.shard].lock();
         bucket::begin(&self.words, place.bucket);
-        let is_here = self.change(&mut ring, &place, prefix, value) && is_all;
+        let is_here = self.change(&mut ring, &place, prefix, value, true) && is_all;
         if self.geometry.keeps && !is_here {
             ring.evictions += 1;
             self.is_complete.store(false, Ordering::Release);
@@ -258,12 +258,14 @@ impl RowCache {
         place: &Place,
         prefix: &Prefix,
         value: Option<&[u8]>,
+        may_pack: bool,
     ) -> bool {
         let mut shard = shard::Changing {
             words: &self.words,
             geometry: &self.geometry,
             place,
             ring,
+            may_pack,
         };
         match value {
             Some(value) => shard.put(prefix, value),

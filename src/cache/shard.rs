@@ -57,9 +57,10 @@ impl Geometry {
     /// Divides so many bytes.
     pub(super) fn of(bytes: u64, keeps: bool) -> Geometry {
         // As many locks as are useful, each with room for many rows of the largest kind. Where none is
-        // given up, for so many that one shard is about as full as another.
-        let rows = if keeps { 128 } else { 8 };
-        let most = (bytes / (rows * VALUE_BYTES_MAX as u64)).clamp(1, 64) as usize;
+        // given up, for so many that one shard is about as full as another, and for no more than are
+        // soon packed.
+        let (rows, shards_max) = if keeps { (128, 1024) } else { (8, 64) };
+        let most = (bytes / (rows * VALUE_BYTES_MAX as u64)).clamp(1, shards_max);
         let shard_bits = most.ilog2();
         let shards = 1 << shard_bits;
         let of_shard = bytes / shards as u64;
@@ -84,6 +85,12 @@ impl Geometry {
 
     pub(super) fn words(&self) -> usize {
         self.shards * (self.buckets * BUCKET_WORDS + self.arena_words)
+    }
+
+    /// The buckets of a shard.
+    pub(super) fn buckets_of(&self, shard: usize) -> impl Iterator<Item = usize> + use<> {
+        let first = shard * self.buckets;
+        (first..first + self.buckets).map(|bucket| bucket * BUCKET_WORDS)
     }
 
     /// The end of a prefix is a keyed hash, even and unguessable; but one entity has the same in every
@@ -220,6 +227,8 @@ pub(super) struct Changing<'a> {
     pub(super) geometry: &'a Geometry,
     pub(super) place: &'a Place,
     pub(super) ring: &'a mut Ring,
+    /// Whoever changes it has the time to pack the rows of a shard that keeps them all.
+    pub(super) may_pack: bool,
 }
 
 /// A row that leaves the ring and may come in again.

@@ -316,7 +316,7 @@ fn what_was_erased_is_in_no_word_of_the_memory() {
 
 #[test]
 fn room_that_is_given_back_is_used_again_by_rows_of_its_size() {
-    // A room is never cut nor joined to another: of three sizes there are as many as there were rows of each.
+    // Nobody has to pack: of three sizes there are as many rooms as there were rows of each.
     let cache = keeping();
     for round in 0..1_000u64 {
         for n in 0..100 {
@@ -331,6 +331,84 @@ fn room_that_is_given_back_is_used_again_by_rows_of_its_size() {
     }
     let counts = cache.counts();
     assert_eq!((counts.evictions, counts.is_complete), (0, true));
+}
+
+#[test]
+fn rows_that_outgrow_their_rooms_are_packed_while_there_is_room_for_all() {
+    // Who is hurt: whoever has left half as much again as the rows take, and sees most of them left out for
+    // rooms that nobody can use.
+    let cache = keeping();
+    let value = |n: u64, length: usize| vec![n as u8 | 0x80; length];
+    let count = 250;
+    for length in [80, 120, 160] {
+        for n in 0..count {
+            write(&cache, &prefix(n), &value(n, length));
+            // One that was not touched, and one that is not there.
+            let other = (n + count / 2) % count;
+            let (sought, found) = read(&cache, &prefix(other));
+            assert!(matches!(sought, Sought::Hit(_)), "{length} {n}");
+            assert!(found.first().is_none_or(|byte| *byte == other as u8 | 0x80));
+            let (sought, found) = read(&cache, &prefix(count + n));
+            assert!(matches!(sought, Sought::Hit(_)) && found.is_empty());
+        }
+        let counts = cache.counts();
+        assert_eq!((counts.rows, counts.evictions), (count, 0), "{length}");
+        assert!(counts.used_bytes <= counts.capacity_bytes, "{counts:?}");
+        for n in 0..count {
+            let (sought, found) = read(&cache, &prefix(n));
+            assert!(matches!(sought, Sought::Hit(_)) && found == value(n, length));
+        }
+    }
+    // Of rows that have moved nothing is left where they were.
+    for n in 0..count {
+        let mut news = cache.news();
+        news.forget(&prefix(n));
+        news.mark().publish();
+    }
+    let of_a_row = |word: &std::sync::atomic::AtomicU64| {
+        let bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        bytes[0] >= 0x80 && bytes.iter().all(|byte| *byte == bytes[0])
+    };
+    assert_eq!(cache.words.iter().filter(|word| of_a_row(word)).count(), 0);
+}
+
+#[test]
+fn a_reader_packs_nothing() {
+    // Who is hurt: whoever has microseconds for a read, and is made to move a shard.
+    let cache = keeping();
+    let count = 250;
+    for length in [80, 160, 240, 320] {
+        for n in 0..count {
+            write(&cache, &prefix(n), &vec![1; length]);
+        }
+    }
+    let before = cache.counts();
+    assert!(before.evictions > 0 && before.rows < count, "{before:?}");
+    // Room for a few that are large, in pieces.
+    for n in (0..count).step_by(2) {
+        let mut news = cache.news();
+        news.forget(&prefix(n));
+        news.mark().publish();
+    }
+    let heads = || {
+        cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().head)
+            .sum::<usize>()
+    };
+    let head = heads();
+    let entity = prefix(count);
+    let Sought::Miss(stamp) = read(&cache, &entity).0 else {
+        panic!("rows were left out");
+    };
+    cache.fill(&entity, stamp, &[2; 2_000]);
+    assert!(matches!(read(&cache, &entity).0, Sought::Miss(_)));
+    assert_eq!(heads(), head);
+    // A writer does.
+    write(&cache, &entity, &[2; 2_000]);
+    assert!(matches!(read(&cache, &entity).0, Sought::Hit(_)));
+    assert!(heads() < head);
 }
 
 #[test]
@@ -374,7 +452,7 @@ fn a_row_that_finds_no_room_is_never_taken_for_none() {
         }
     }
     assert!(
-        hits > 10_000 && none > 100 && misses > 10_000,
+        hits > 10_000 && none > 100 && misses > 5_000,
         "{hits} {none} {misses}"
     );
     let counts = cache.counts();

@@ -115,7 +115,7 @@ impl Row {
         Ok(verdict)
     }
 
-    /// Takes back what was judged: it is not the answer.
+    /// Holds no answer any more, neither that of a read that failed nor one of before.
     #[cold]
     pub(crate) fn forget(&mut self) {
         self.verdict = None;

@@ -68,6 +68,11 @@ impl FeatureSet {
 }
 
 impl SetRow {
+    /// Holds no answer any more.
+    pub(super) fn forget(&mut self) {
+        self.rows.iter_mut().for_each(Row::forget);
+    }
+
     /// The rows, in the order of the set's views.
     pub fn rows(&self) -> &[Row] {
         &self.rows

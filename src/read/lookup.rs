@@ -139,7 +139,7 @@ impl<'a> Lookup<'a> {
         let t = question.as_of.unwrap_or(self.now);
         let (bytes, _) = row.begin(&view.contract, t, view.contract.horizon(floor));
         match cache.read(entity.prefix(), bytes) {
-            Sought::Hit(stamp) => Ok(if judge_cached(entity, t, row)? {
+            Sought::Hit(stamp) => Ok(if judge(entity, t, row)? {
                 Cached::Answered(stamp)
             } else {
                 Cached::Unknown
@@ -169,24 +169,24 @@ impl<'a> Lookup<'a> {
         let floor = self.check_floor(view, bounds)?;
         let t = question.as_of.unwrap_or(self.now);
         let horizon = view.contract.horizon(floor);
-        let (bytes, fold) = row.begin(&view.contract, t, horizon);
-        let parse = |latest| LatestRow::parse(latest).map_err(|e| under(entity.prefix(), e));
-        let answered = match latest {
-            Some(latest) if answers(entity, &parse(latest)?, t)? => {
-                bytes.extend_from_slice(latest);
-                true
-            }
-            Some(_) => false,
-            // Every entity that has versions has a latest row.
+        let (bytes, _) = row.begin(&view.contract, t, horizon);
+        bytes.extend_from_slice(latest.unwrap_or_default());
+        // Every entity that has versions has a latest row.
+        let is_answered = match latest {
+            Some(_) => judge(entity, t, row)?,
             None => self.may_be_latest(question),
         };
-        if !answered {
+        if !is_answered {
+            let (bytes, fold) = row.begin(&view.contract, t, horizon);
             self.fold_history(entity, t, question.known_at, fold, bytes)?;
         }
         // The floor may have moved while we read. With nothing reclaimed yet that changes no byte,
         // but a question that is refused a moment later is refused now.
         self.check_floor(view, bounds)?;
-        row.finish()
+        match latest {
+            Some(_) if is_answered => Ok(row.verdict()),
+            _ => row.finish(),
+        }
     }
 
     fn fold_history(
@@ -260,19 +260,15 @@ fn answers(entity: &Entity, latest: &LatestRow<'_>, t: Timestamp) -> Result<bool
     Ok(latest.answers(t))
 }
 
-/// Whether what was copied from memory into a row answers for `t`. Where it does not, the history is asked:
-/// the row then holds nothing, for that may fail.
+/// Judges the latest row of an entity that was copied into a row, and says whether it answers for `t`. Where it
+/// does not, the history is asked.
 #[inline]
-fn judge_cached(entity: &Entity, t: Timestamp, row: &mut Row) -> Result<bool> {
+fn judge(entity: &Entity, t: Timestamp, row: &mut Row) -> Result<bool> {
     row.finish().map_err(|e| under(entity.prefix(), e))?;
-    let judged = match row.latest() {
+    match row.latest() {
         Some(latest) => answers(entity, &latest, t),
         None => Ok(true),
-    };
-    if !matches!(judged, Ok(true)) {
-        row.forget();
     }
-    judged
 }
 
 fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<HistoryRow<'a>> {

@@ -105,7 +105,7 @@ pub trait Read: sealed::Source {
     /// its rows, nothing of ours is allocated.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// As [`get`](Self::get). The row then holds no answer, neither this one nor one of before.
     fn get_into(
         &self,
         view: &View,
@@ -115,7 +115,8 @@ pub trait Read: sealed::Source {
     ) -> Result<Verdict> {
         // While that comes, the clock is read and the question looked at.
         self.expect(entity);
-        self.lookup().read(view, entity, question, row)
+        let read = self.lookup().read(view, entity, question, row);
+        read.inspect_err(|_| row.forget())
     }
 
     /// The answers for many entities of one view, in their order, from one snapshot.
@@ -128,10 +129,10 @@ pub trait Read: sealed::Source {
         Ok(rows)
     }
 
-    /// The same, into rows that the caller owns. Rows are added where there are too few.
+    /// The same, into rows that the caller owns, of which there are then as many as entities.
     ///
     /// # Errors
-    /// As [`get`](Self::get), for the first entity that fails.
+    /// As [`get`](Self::get), for the first entity that fails. The rows then hold no answers.
     fn get_many_into(
         &self,
         view: &View,
@@ -139,11 +140,13 @@ pub trait Read: sealed::Source {
         question: Question,
         rows: &mut Vec<Row>,
     ) -> Result<()> {
-        let lookup = self.lookup();
-        lookup.check_fresh(view, question)?;
         rows.resize_with(entities.len(), Row::new);
+        let lookup = self.lookup();
         let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
-        many::read_many(&lookup, &asked, question, rows)
+        let read = lookup
+            .check_fresh(view, question)
+            .and_then(|()| many::read_many(&lookup, &asked, question, rows));
+        read.inspect_err(|_| rows.iter_mut().for_each(Row::forget))
     }
 
     /// The answers of several views, for one entity of each, from one snapshot.
@@ -160,7 +163,7 @@ pub trait Read: sealed::Source {
     /// The same, into a row that the caller owns.
     ///
     /// # Errors
-    /// As [`get_set`](Self::get_set).
+    /// As [`get_set`](Self::get_set). The row then holds no answers.
     fn get_set_into(
         &self,
         set: &FeatureSet,
@@ -169,10 +172,11 @@ pub trait Read: sealed::Source {
         row: &mut SetRow,
     ) -> Result<()> {
         let lookup = self.lookup();
-        for view in set.views() {
-            lookup.check_fresh(view, question)?;
-        }
-        set.read(&lookup, entities, question, row)
+        let mut views = set.views().iter();
+        let read = views
+            .try_for_each(|view| lookup.check_fresh(view, question))
+            .and_then(|()| set.read(&lookup, entities, question, row));
+        read.inspect_err(|_| row.forget())
     }
 
     /// The retained versions of one entity as they were written, in version order.

@@ -125,13 +125,14 @@ pub struct RowCacheStats {
 pub struct ResidentStats {
     /// How many bytes they may take.
     pub capacity_bytes: u64,
-    /// How many they take. Room that rows have outgrown is not counted, though no larger row can have it.
+    /// How many they take. Room that rows have outgrown is not counted: a
+    /// writer packs the rows when it needs it.
     pub used_bytes: u64,
     /// How many rows are in memory.
     pub rows: u64,
     /// How often a row was left out since the store was opened: for want of room, because it is larger
-    /// than 64 KiB, or because nobody knows what a failed write left of it. Reads of it go to the database. **Anything but zero** means that the views are not
-    /// resident: give them more memory.
+    /// than 64 KiB, or because nobody knows what a failed write left of it. Reads of it go to the
+    /// database. **Anything but zero** means that the views are not resident: give them more memory.
     pub evicted: u64,
     /// Reads that found a row in the database and put it back here.
     pub fills: u64,

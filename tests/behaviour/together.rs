@@ -177,3 +177,67 @@ fn whoever_meets_whom_nobody_waits_for_ever_and_nothing_is_miscounted() {
     is_clean(&world);
     is_clean(&world.reopen());
 }
+
+#[test]
+fn what_a_refused_question_was_to_fill_holds_no_answer_of_before() {
+    // Who is hurt: whoever goes on after an error, and serves rows of two questions as one.
+    let world = World::with(weather());
+    world.write(put("EWR", at(1), 1.0));
+    let (view, newark) = (world.view(), world.entity("EWR"));
+    world
+        .store
+        .apply(
+            ViewDefinition::builder("other")
+                .key("id", Type::I64)
+                .feature("n", Type::I64)
+                .build()
+                .unwrap(),
+        )
+        .unwrap();
+    let stranger = world.store.view("other").unwrap().entity([1i64]).unwrap();
+    let (latest, demanding) = (
+        Question::latest(),
+        Question::latest().require_fresh(Span::hours(1)),
+    );
+    let set = FeatureSet::new([view.clone(), view.clone()]);
+    let both = [newark.clone(), newark.clone()];
+    let holds = |row: &Row| row.by_name("temp").unwrap().status;
+    let refused: [(&[Entity], Question); 2] =
+        [(&[newark.clone(), stranger], latest), (&both, demanding)];
+    for (entities, question) in refused {
+        let (mut row, mut rows, mut in_set) = (Row::new(), Vec::new(), SetRow::default());
+        world
+            .store
+            .get_into(&view, &newark, latest, &mut row)
+            .unwrap();
+        world
+            .store
+            .get_many_into(&view, &both, latest, &mut rows)
+            .unwrap();
+        world
+            .store
+            .get_set_into(&set, &both, latest, &mut in_set)
+            .unwrap();
+        let all = |row: &Row, rows: &[Row], set: &SetRow| -> Vec<Status> {
+            rows.iter()
+                .chain(set.rows())
+                .chain([row])
+                .map(holds)
+                .collect()
+        };
+        assert_eq!(all(&row, &rows, &in_set), [Status::Present; 5]);
+        world
+            .store
+            .get_into(&view, &entities[1], question, &mut row)
+            .unwrap_err();
+        world
+            .store
+            .get_many_into(&view, entities, question, &mut rows)
+            .unwrap_err();
+        world
+            .store
+            .get_set_into(&set, entities, question, &mut in_set)
+            .unwrap_err();
+        assert_eq!(all(&row, &rows, &in_set), [Status::Absent; 5]);
+    }
+}

@@ -38,6 +38,7 @@ models! {
         a_note_that_a_row_was_wanted_brings_no_old_row_back,
         what_a_complete_cache_does_not_hold_is_nowhere,
         a_row_that_found_no_room_is_never_taken_for_none,
+        a_row_that_is_moved_is_never_answered_in_part,
         a_commit_that_was_refused_changes_nothing;
     stripes:
         batches_that_share_a_stripe_never_overlap,

@@ -43,7 +43,12 @@ pub(crate) fn main(models: &'static [Model]) -> ExitCode {
 
 /// Runs a program of a few threads in every order within the bound.
 pub(crate) fn check(program: impl Fn() + Send + Sync + 'static) {
-    let mut loom = builder();
+    check_within(PREEMPTIONS, program);
+}
+
+/// The same of a program that does so much that a smaller bound must do.
+pub(crate) fn check_within(preemptions: usize, program: impl Fn() + Send + Sync + 'static) {
+    let mut loom = builder(preemptions);
     loom.max_branches = BRANCHES;
     // Also how often it looks at its clock.
     loom.checkpoint_interval = 1_000;
@@ -54,9 +59,9 @@ pub(crate) fn check(program: impl Fn() + Send + Sync + 'static) {
 }
 
 /// What the environment asks for, and else the bound that every change is held to.
-fn builder() -> loom::model::Builder {
+fn builder(preemptions: usize) -> loom::model::Builder {
     let mut loom = loom::model::Builder::new();
-    loom.preemption_bound = loom.preemption_bound.or(Some(PREEMPTIONS));
+    loom.preemption_bound = loom.preemption_bound.or(Some(preemptions));
     loom
 }
 
@@ -64,14 +69,16 @@ fn run_here(model: &Model) -> ExitCode {
     let start = Instant::now();
     (model.run)();
     let (runs, took) = (RUNS.load(Ordering::Relaxed), start.elapsed());
-    let was_stopped = builder().max_duration.is_some_and(|limit| took >= limit);
+    let was_stopped = builder(PREEMPTIONS)
+        .max_duration
+        .is_some_and(|limit| took >= limit);
     let how = if was_stopped { "STOPPED after" } else { "all" };
     println!("{how} {runs} runs in {:.1} s", took.as_secs_f64());
     ExitCode::SUCCESS
 }
 
 fn run_all(models: &[&Model]) -> ExitCode {
-    let bound = builder().preemption_bound.unwrap_or_default();
+    let bound = builder(PREEMPTIONS).preemption_bound.unwrap_or_default();
     println!("{} models, at most {bound} preemptions a run", models.len());
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
