@@ -226,7 +226,11 @@ fn a_store_that_was_killed_under_pressure_opens_and_its_tables_can_be_examined()
     let options = || StoreOptions::new().memtable_bytes(64 << 10);
     let (store, view) = store(options());
     let mut several = 0;
-    for n in 0..60 {
+    for n in 0..2_000 {
+        // A machine that has much else to do may take a while to get there.
+        if n >= 60 && several > 0 {
+            break;
+        }
         store
             .write(batch(&view, n), WriteOptions::buffered().non_blocking())
             .ok();
