@@ -258,14 +258,10 @@ impl<'b> RowWriter<'b> {
     }
 
     fn set_feature<T: ?Sized>(self, feature: &TypedFeature<T>, value: &Value) -> Self {
-        if feature.view != self.view.contract.id() {
-            let name = format!("{:?}", self.view.name());
-            return self.fail(Error::invalid(format!(
-                "the feature belongs to another view than {name}, whose row this is; resolve it with \
-                 the view it is used with"
-            )));
+        match self.view.contract.check_owns(feature.view()) {
+            Ok(()) => self.set_place(feature.id.place(), value),
+            Err(error) => self.fail(error),
         }
-        self.set_place(feature.id.place(), value)
     }
 
     /// Sets a feature by name.
