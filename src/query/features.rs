@@ -250,6 +250,11 @@ impl<S: Features> TypedFeatures<S> {
         &self.ids
     }
 
+    /// The view that they are features of.
+    pub(crate) fn view(&self) -> OpenedView {
+        self.view
+    }
+
     /// Calls for each field that has something to say: its feature and the value.
     pub(crate) fn speak(&self, features: &S, say: &mut dyn FnMut(TypedFeature<()>, Value)) {
         features.write(&mut FieldWriter {

@@ -250,6 +250,10 @@ impl<'b> RowWriter<'b> {
     /// Sets a feature for each field of a struct that has something to say: a put of it leaves out
     /// the fields that are none, a patch of it names only those that are some.
     pub fn set_all<S: Features>(self, features: &TypedFeatures<S>, all: &S) -> Self {
+        // Of a struct that has nothing to say too.
+        if let Err(error) = self.view.contract.check_owns(features.view()) {
+            return self.fail(error);
+        }
         let mut row = Some(self);
         features.speak(all, &mut |feature, value| {
             row = row.take().map(|row| row.set_feature(&feature, &value));

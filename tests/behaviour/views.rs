@@ -226,6 +226,10 @@ fn a_view_of_another_store_is_refused_on_write_and_read() {
         store.explain(&foreign, &newark, latest).err(),
         store.snapshot().get(&foreign, &newark, latest).err(),
         store.restore_bounds(&foreign, None, &[]).err(),
+        store.erase(&foreign, &newark, EraseOptions::new()).err(),
+        store
+            .check_erase(&foreign, &newark, EraseOptions::new())
+            .err(),
     ] {
         let error = refused.expect("it is refused");
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
