@@ -47,12 +47,8 @@ pub(crate) fn view_line(
         floor,
     });
     let (floor, horizon) = (snapshot.floor(view)?, snapshot.horizon(view)?);
-    Ok(ViewLine::new(
-        view.contract(),
-        floor,
-        horizon,
-        fences.collect(),
-    ))
+    let fences = fences.collect();
+    Ok(ViewLine::new(view.contract(), floor, horizon, fences))
 }
 
 fn stream(snapshot: &Snapshot<'_>, view: &View, bar: &Bar, list: &mut List) -> Result<(), Failure> {
