@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 pub use crate::limits::NAME_BYTES_MAX;
 use crate::limits::SOURCE_BYTES_MAX;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The namespace of a view that names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -59,6 +60,40 @@ impl FeatureId {
         usize::from(self.0) - 1
     }
 }
+
+/// Tells the open stores of a process apart. The hash key does not: a copy of a store has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Opened(u64);
+
+impl Opened {
+    /// What was not put into any store.
+    pub(crate) const NEVER: Opened = Opened(0);
+
+    /// Of a store that is being opened.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(Opened::NEVER.0 + 1);
+        Opened(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A view of an open store. Its number alone does not tell it from a view of another store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OpenedView {
+    pub(crate) opened: Opened,
+    pub(crate) id: ViewId,
+}
+
+/// Carried along and no part of what its owner says: two owners that differ in it alone are equal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aside<T>(pub(crate) T);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
 
 impl fmt::Display for ViewId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,5 +13,5 @@ pub(crate) use chain::{Chain, Stretch};
 pub use entity::Entity;
 pub(crate) use source::{Completeness, Move, Sources, Taken};
 pub use source::{PartitionStatus, SourceStatus};
-pub(crate) use state::{Catalog, Opened, ViewName, ViewState};
+pub(crate) use state::{Catalog, ViewName, ViewState};
 pub use view::View;

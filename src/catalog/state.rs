@@ -4,13 +4,13 @@ use super::source::Sources;
 use crate::error::{Error, Result, did_you_mean};
 use crate::format::catalog::Fence;
 use crate::format::key::{HashKey, Prefix};
-use crate::id::{DEFAULT_NAMESPACE, ViewId};
+use crate::id::{DEFAULT_NAMESPACE, Opened, ViewId};
 use crate::schema::{Contract, Retention};
 use crate::time::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// All views of a store, by namespace and name.
 pub(crate) struct Catalog {
@@ -27,17 +27,6 @@ pub(crate) struct Catalog {
 
 /// Namespace and name.
 pub(crate) type ViewName = (String, String);
-
-/// Tells the open stores of a process apart. The hash key does not: a copy of a store has the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Opened(u64);
-
-impl Opened {
-    fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Opened(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
 
 /// One view of a store: its present contract, and what moves with its rows.
 pub(crate) struct ViewState {
@@ -88,7 +77,7 @@ impl ViewState {
             hash_key: catalog.hash_key,
             opened: catalog.opened,
             is_resident,
-            contract: RwLock::new(Arc::new(contract)),
+            contract: RwLock::new(Arc::new(contract.of_store(catalog.opened))),
             newest_accepted: Mutex::default(),
             floor: Rising::new(),
             is_fenced: AtomicBool::new(false),
@@ -101,7 +90,7 @@ impl ViewState {
     }
 
     pub(crate) fn replace(&self, contract: Contract) {
-        *self.contract.write() = Arc::new(contract);
+        *self.contract.write() = Arc::new(contract.of_store(self.opened));
     }
 
     /// The floor in force.

@@ -1,8 +1,9 @@
 //! A prepared view.
 
 use super::entity::Entity;
-use super::state::{Opened, ViewState};
+use super::state::ViewState;
 use crate::error::{Error, Result};
+use crate::id::Opened;
 use crate::query::{Features, Typed, TypedFeature, TypedFeatures};
 use crate::schema::Contract;
 use crate::value::Value;

@@ -295,11 +295,7 @@ fn decode_feature(reader: &mut Reader<'_>, place: u16, version: u32) -> Result<F
         nullable,
         finite,
     };
-    Ok(Feature {
-        id: FeatureId(id),
-        since,
-        definition,
-    })
+    Ok(Feature::new(FeatureId(id), since, definition))
 }
 
 fn decode_time(reader: &mut Reader<'_>) -> Result<TimePolicy> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::value;
-use crate::id::FeatureId;
+use crate::id::{FeatureId, Opened, OpenedView, ViewId};
 use crate::schema::Contract;
 use crate::time::Timestamp;
 use crate::value::{Elements, Strings, Type, Value, ValueRef};
@@ -100,8 +100,11 @@ fn rust_of(ty: Type) -> &'static str {
 }
 
 /// A feature of one view, resolved once and typed: `TypedFeature<f64>`, `TypedFeature<str>`.
+///
+/// It is bound to the store that the view was taken from, for as long as that is open.
 pub struct TypedFeature<T: ?Sized> {
-    pub(crate) view: crate::id::ViewId,
+    opened: Opened,
+    view: ViewId,
     pub(crate) id: FeatureId,
     typed: PhantomData<fn(&T)>,
 }
@@ -118,21 +121,28 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
                 rust_of(feature.ty())
             )));
         }
-        Ok(TypedFeature {
-            view: contract.id(),
-            id: feature.id(),
-            typed: PhantomData,
-        })
+        Ok(TypedFeature::of(contract.opened_view(), feature.id()))
     }
 }
 
 impl<T: ?Sized> TypedFeature<T> {
     /// A feature that was resolved before.
-    pub(super) fn of(view: crate::id::ViewId, id: FeatureId) -> Self {
+    #[inline]
+    pub(super) fn of(view: OpenedView, id: FeatureId) -> Self {
         TypedFeature {
-            view,
+            opened: view.opened,
+            view: view.id,
             id,
             typed: PhantomData,
+        }
+    }
+
+    /// The view that it is a feature of.
+    #[inline]
+    pub(crate) fn view(&self) -> OpenedView {
+        OpenedView {
+            opened: self.opened,
+            id: self.view,
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::feature::{Typed, TypedFeature};
 use super::row::{Row, Seen};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::id::{FeatureId, ViewId};
+use crate::id::{FeatureId, OpenedView};
 use crate::law::{Status, Verdict};
 use crate::schema::{Contract, FeatureDefinition, ViewBuilder};
 use crate::time::Timestamp;
@@ -195,9 +195,9 @@ impl FieldType {
 }
 
 /// The features of one view that a struct has as fields, resolved once: names and types were
-/// checked, and no name is looked up again.
+/// checked, and no name is looked up again. They are bound to the store that the view was taken from.
 pub struct TypedFeatures<S> {
-    view: ViewId,
+    view: OpenedView,
     /// One for each field, in their order.
     ids: Box<[FeatureId]>,
     of: PhantomData<fn() -> S>,
@@ -224,7 +224,7 @@ impl<S: Features> TypedFeatures<S> {
         });
         if wrong.is_empty() {
             return Ok(TypedFeatures {
-                view: contract.id(),
+                view: contract.opened_view(),
                 ids: ids.into(),
                 of: PhantomData,
             });
@@ -250,6 +250,11 @@ impl<S: Features> TypedFeatures<S> {
         &self.ids
     }
 
+    /// The view that they are features of.
+    pub(crate) fn view(&self) -> OpenedView {
+        self.view
+    }
+
     /// Calls for each field that has something to say: its feature and the value.
     pub(crate) fn speak(&self, features: &S, say: &mut dyn FnMut(TypedFeature<()>, Value)) {
         features.write(&mut FieldWriter {
@@ -272,7 +277,7 @@ impl<S> Clone for TypedFeatures<S> {
 
 impl<S: Features> fmt::Debug for TypedFeatures<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TypedFeatures({} of view {})", S::NAME, self.view)
+        write!(f, "TypedFeatures({} of view {})", S::NAME, self.view.id)
     }
 }
 
@@ -280,7 +285,7 @@ impl<S: Features> fmt::Debug for TypedFeatures<S> {
 #[doc(hidden)]
 pub struct FieldReader<'r> {
     row: &'r Row,
-    view: ViewId,
+    view: OpenedView,
     ids: std::slice::Iter<'r, FeatureId>,
 }
 
@@ -299,7 +304,7 @@ impl FieldReader<'_> {
 /// Takes fields one after the other.
 #[doc(hidden)]
 pub struct FieldWriter<'w> {
-    view: ViewId,
+    view: OpenedView,
     ids: std::slice::Iter<'w, FeatureId>,
     say: &'w mut dyn FnMut(TypedFeature<()>, Value),
 }

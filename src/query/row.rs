@@ -4,7 +4,6 @@ use super::feature::{Typed, TypedFeature};
 use crate::error::{Error, Result};
 use crate::format::row::{LatestLayout, LatestRow, not_a};
 use crate::format::value;
-use crate::id::ViewId;
 use crate::law::{self, Answer, Fold, Standing, Status, Told, Verdict};
 use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
@@ -159,10 +158,15 @@ impl Row {
     /// What is known of a feature, by the view's contract.
     ///
     /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view or of
+    /// another store;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
         let told = match &self.contract {
-            Some(contract) => self.told(contract, feature)?,
+            Some(contract) => {
+                contract.check_owns(feature.view.0)?;
+                self.told(contract, feature)?
+            }
             None => Told::ABSENT,
         };
         let value = told
@@ -200,8 +204,8 @@ impl Row {
     /// What is known of a feature: status, value and event time.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view, or one
-    /// that is younger than the view handle that the row was read with;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view or of
+    /// another store, or one that is younger than the view handle that the row was read with;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     #[inline]
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
@@ -212,10 +216,11 @@ impl Row {
                 event_time: None,
             });
         };
-        let known = contract.by_id(feature.id);
-        let known = known.filter(|_| contract.id() == feature.view);
+        contract.check_owns(feature.view())?;
         // Something may be stored of a feature that is not known, so "absent" could be a lie.
-        let known = known.ok_or_else(|| not_of(contract, feature.view))?;
+        let known = contract
+            .by_id(feature.id)
+            .ok_or_else(|| younger(contract))?;
         let told = self.told(contract, known)?;
         let value = match told.bytes {
             None => None,
@@ -241,17 +246,10 @@ impl Row {
 }
 
 #[cold]
-fn not_of(contract: &Contract, view: ViewId) -> Error {
-    let name = contract.name();
-    Error::invalid(if contract.id() == view {
-        format!(
-            "the feature was added to view {name:?} after the view handle was made that the row was \
-             read with; ask the store for the view again, and read with that"
-        )
-    } else {
-        format!(
-            "the feature belongs to another view than {name:?}, whose row this is; resolve it with \
-             the view it is used with"
-        )
-    })
+fn younger(contract: &Contract) -> Error {
+    Error::invalid(format!(
+        "the feature was added to view {:?} after the view handle was made that the row was read with; \
+         ask the store for the view again, and read with that",
+        contract.name()
+    ))
 }

@@ -82,7 +82,7 @@ impl SetRow {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when there is no such place, or the
-    /// feature is of another view.
+    /// feature is of another view or of another store; else as [`Row::see`].
     pub fn see<T: Typed + ?Sized>(
         &self,
         place: usize,

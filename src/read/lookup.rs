@@ -5,12 +5,12 @@
 
 use super::fresh::Freshness;
 use crate::cache::{Caches, RowCache, Sought, Stamp};
-use crate::catalog::{Entity, Opened, View, ViewState};
+use crate::catalog::{Entity, View, ViewState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum;
 use crate::format::key::{self, Prefix};
 use crate::format::row::{HistoryRow, LatestRow, under};
-use crate::id::{Hex, ViewId};
+use crate::id::{Hex, Opened, ViewId};
 use crate::kv::{Cursor, Family, Kv, KvSnapshot};
 use crate::law::{Fold, Verdict, write_put};
 use crate::op::Op;

@@ -77,7 +77,7 @@ pub(crate) mod sealed {
 /// assert_eq!(why.versions[0].decides, ["gust"]);
 ///
 /// // The view keeps everything, so any time may be asked.
-/// assert_eq!((store.floor(&weather), store.horizon(&weather)), (None, None));
+/// assert_eq!((store.floor(&weather)?, store.horizon(&weather)?), (None, None));
 /// # Ok(())
 /// # }
 /// ```
@@ -143,8 +143,9 @@ pub trait Read: sealed::Source {
         rows.resize_with(entities.len(), Row::new);
         let lookup = self.lookup();
         let asked: Vec<_> = entities.iter().map(|entity| (view, entity)).collect();
-        let read = lookup
-            .check_fresh(view, question)
+        let read = view
+            .belongs_to(lookup.opened)
+            .and_then(|()| lookup.check_fresh(view, question))
             .and_then(|()| many::read_many(&lookup, &asked, question, rows));
         read.inspect_err(|_| rows.iter_mut().for_each(Row::forget))
     }
@@ -252,8 +253,13 @@ pub trait Read: sealed::Source {
     }
 
     /// The earliest time that can be asked; none while the view keeps everything.
-    fn floor(&self, view: &View) -> Option<Timestamp> {
-        self.lookup().floor(view)
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a view of another store.
+    fn floor(&self, view: &View) -> Result<Option<Timestamp>> {
+        let lookup = self.lookup();
+        view.belongs_to(lookup.opened)?;
+        Ok(lookup.floor(view))
     }
 
     /// How far the view's sources are complete: as far as the least complete of them. Everything that
@@ -262,12 +268,20 @@ pub trait Read: sealed::Source {
     ///
     /// The sources are those that the view named when its handle was made. Of a snapshot it is what
     /// was claimed when it was taken, never more than the rows it sees.
-    fn complete_through(&self, view: &View) -> Option<Timestamp> {
-        self.lookup().complete_through(view)
+    ///
+    /// # Errors
+    /// As [`floor`](Self::floor).
+    fn complete_through(&self, view: &View) -> Result<Option<Timestamp>> {
+        let lookup = self.lookup();
+        view.belongs_to(lookup.opened)?;
+        Ok(lookup.complete_through(view))
     }
 
     /// The event time before which facts are outside the view; none while there is no such time.
-    fn horizon(&self, view: &View) -> Option<Timestamp> {
-        view.contract.horizon(self.floor(view))
+    ///
+    /// # Errors
+    /// As [`floor`](Self::floor).
+    fn horizon(&self, view: &View) -> Result<Option<Timestamp>> {
+        Ok(view.contract.horizon(self.floor(view)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::definition::{FeatureDefinition, KeyColumn, OnExpiry, TimePolicy, ViewDefinition};
 use crate::error::{Error, Result, did_you_mean};
-use crate::id::{FeatureId, ViewId};
+use crate::id::{Aside, FeatureId, Opened, OpenedView, ViewId};
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
 
@@ -10,11 +10,27 @@ use crate::value::{Type, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     pub(crate) id: FeatureId,
+    /// The view that it is a feature of.
+    pub(crate) view: Aside<OpenedView>,
     pub(crate) since: u32,
     pub(crate) definition: FeatureDefinition,
 }
 
 impl Feature {
+    /// A feature of no view yet.
+    pub(crate) fn new(id: FeatureId, since: u32, definition: FeatureDefinition) -> Self {
+        let nowhere = OpenedView {
+            opened: Opened::NEVER,
+            id: ViewId(0),
+        };
+        Feature {
+            id,
+            view: Aside(nowhere),
+            since,
+            definition,
+        }
+    }
+
     /// Its number in the view. Never reused.
     #[inline]
     pub fn id(&self) -> FeatureId {
@@ -50,6 +66,8 @@ impl Feature {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contract {
     pub(crate) id: ViewId,
+    /// The store that keeps it, from when it is in force there.
+    opened: Aside<Opened>,
     /// Counts from one; each re-definition that adds a feature makes the next.
     pub(crate) version: u32,
     pub(crate) namespace: String,
@@ -70,11 +88,7 @@ impl Contract {
             .features
             .into_iter()
             .zip(1..)
-            .map(|(definition, id)| Feature {
-                id: FeatureId(id),
-                since: 1,
-                definition,
-            })
+            .map(|(definition, id)| Feature::new(FeatureId(id), 1, definition))
             .collect();
         Contract::of(
             id,
@@ -100,8 +114,9 @@ impl Contract {
     ) -> Self {
         let mut by_birth_name: Vec<FeatureId> = features.iter().map(|f| f.id).collect();
         by_birth_name.sort_by_key(|id| features[id.place()].definition.birth_name().as_bytes());
-        Contract {
+        let contract = Contract {
             id,
+            opened: Aside(Opened::NEVER),
             version,
             namespace,
             name,
@@ -110,7 +125,52 @@ impl Contract {
             time,
             sources: Vec::new(),
             by_birth_name,
+        };
+        contract.of_store(Opened::NEVER)
+    }
+
+    /// The same contract, in force in an open store: so are its features.
+    pub(crate) fn of_store(mut self, opened: Opened) -> Self {
+        self.opened = Aside(opened);
+        let view = Aside(self.opened_view());
+        for feature in &mut self.features {
+            feature.view = view;
         }
+        self
+    }
+
+    /// The view that this is the contract of, which no other store has.
+    #[inline]
+    pub(crate) fn opened_view(&self) -> OpenedView {
+        OpenedView {
+            opened: self.opened.0,
+            id: self.id,
+        }
+    }
+
+    /// Refuses a feature that belongs to any view but this one.
+    #[inline]
+    pub(crate) fn check_owns(&self, feature_of: OpenedView) -> Result<()> {
+        if self.opened_view() == feature_of {
+            return Ok(());
+        }
+        Err(self.not_owned(feature_of))
+    }
+
+    #[cold]
+    fn not_owned(&self, feature_of: OpenedView) -> Error {
+        let name = &self.name;
+        Error::invalid(if feature_of.opened == self.opened.0 {
+            format!(
+                "the feature belongs to another view than {name:?}, whose row this is; resolve it with \
+                 the view it is used with"
+            )
+        } else {
+            format!(
+                "the feature was resolved in another store than view {name:?}, whose row this is, or \
+                 before that store was opened anew; resolve it with the view it is used with"
+            )
+        })
     }
 
     /// The same contract, with these sources.

@@ -85,12 +85,7 @@ impl Contract {
         let version = self.version + 1;
         let mut features = self.features.clone();
         for (definition, id) in added.iter().zip(self.features.len() as u16 + 1..) {
-            let definition = definition.clone();
-            features.push(Feature {
-                id: FeatureId(id),
-                since: version,
-                definition,
-            });
+            features.push(Feature::new(FeatureId(id), version, definition.clone()));
         }
         let change = Change::Added {
             version,

@@ -15,13 +15,17 @@ use std::collections::BTreeMap;
 
 impl Store {
     /// The erase fences of a view, in the order of entities: entity, recorded-at bound, floor then.
-    pub fn fences(&self, view: &View) -> Vec<(Entity, Timestamp, Option<Timestamp>)> {
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a view of another store.
+    pub fn fences(&self, view: &View) -> Result<Vec<(Entity, Timestamp, Option<Timestamp>)>> {
+        view.belongs_to(self.catalog().opened)?;
         let fences = view.state.fences().into_iter();
         let told = |fence: Fence| {
             let entity = Entity::of_bytes(&view.state, &fence.entity);
             (entity, fence.recorded, fence.floor)
         };
-        fences.map(told).collect()
+        Ok(fences.map(told).collect())
     }
 
     /// Takes over the floor and the fences that a dump carries: each joins what is there by maximum.

@@ -250,6 +250,10 @@ impl<'b> RowWriter<'b> {
     /// Sets a feature for each field of a struct that has something to say: a put of it leaves out
     /// the fields that are none, a patch of it names only those that are some.
     pub fn set_all<S: Features>(self, features: &TypedFeatures<S>, all: &S) -> Self {
+        // Of a struct that has nothing to say too.
+        if let Err(error) = self.view.contract.check_owns(features.view()) {
+            return self.fail(error);
+        }
         let mut row = Some(self);
         features.speak(all, &mut |feature, value| {
             row = row.take().map(|row| row.set_feature(&feature, &value));
@@ -258,14 +262,10 @@ impl<'b> RowWriter<'b> {
     }
 
     fn set_feature<T: ?Sized>(self, feature: &TypedFeature<T>, value: &Value) -> Self {
-        if feature.view != self.view.contract.id() {
-            let name = format!("{:?}", self.view.name());
-            return self.fail(Error::invalid(format!(
-                "the feature belongs to another view than {name}, whose row this is; resolve it with \
-                 the view it is used with"
-            )));
+        match self.view.contract.check_owns(feature.view()) {
+            Ok(()) => self.set_place(feature.id.place(), value),
+            Err(error) => self.fail(error),
         }
-        self.set_place(feature.id.place(), value)
     }
 
     /// Sets a feature by name.

@@ -69,7 +69,7 @@ fn play(trace: &Trace, before_asking: Before) {
             Step::Floor(view, floor) => {
                 let view = world.store().view(view).unwrap();
                 assert_eq!(
-                    world.store().floor(&view),
+                    world.store().floor(&view).unwrap(),
                     Some(time(floor)),
                     "{}",
                     world.name
@@ -311,7 +311,7 @@ impl World {
     /// Puts up the fences of another store, as a dump of it would.
     fn fence_as(&self, other: &World) {
         for view in other.store().views() {
-            let fences = other.store().fences(&view).into_iter();
+            let fences = other.store().fences(&view).unwrap().into_iter();
             let fences: Vec<_> = fences.map(|(e, r, x)| (e.to_values(), r, x)).collect();
             let here = self.store().view_in(view.namespace(), view.name()).unwrap();
             self.store().restore_bounds(&here, None, &fences).unwrap();
@@ -500,6 +500,7 @@ impl Asked<'_> {
             (None, Err(error)) => {
                 let floor = reader
                     .floor(self.view)
+                    .unwrap()
                     .expect("a view without a floor refuses nothing");
                 let kind = ErrorKind::BeyondHistory {
                     floor: floor.micros(),

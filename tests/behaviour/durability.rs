@@ -252,7 +252,7 @@ fn rows_behind_a_fence_are_counted_and_kept_out() {
         1
     );
     assert_eq!(world.temp("EWR"), Some(2.0));
-    assert_eq!(world.store.fences(&world.view()).len(), 1);
+    assert_eq!(world.store.fences(&world.view()).unwrap().len(), 1);
 }
 
 /// Fails where the syncing thread asks it, once told to: the nearest thing to a disk that is gone.

@@ -226,7 +226,7 @@ fn an_erase_reaches_everything_at_or_before_the_floor() {
     world.write(put("EWR", at(11), 2.0).recorded(at(21)));
     world.write(put("JFK", at(12), 3.0));
     world.store.sync().unwrap();
-    assert_eq!(world.store.floor(&world.view()), Some(at(10)));
+    assert_eq!(world.store.floor(&world.view()).unwrap(), Some(at(10)));
     let erased = erase(&world, "EWR", EraseOptions::new().recorded_at(at(8)));
     assert_eq!((erased.floor, erased.versions), (Some(at(10)), 1));
     assert_eq!(world.temp("EWR"), Some(2.0));
@@ -239,7 +239,7 @@ fn an_erase_reaches_everything_at_or_before_the_floor() {
         world.write(put("EWR", at(10), 1.0).recorded(at(22))).fenced,
         1
     );
-    let fences = world.store.fences(&world.view());
+    let fences = world.store.fences(&world.view()).unwrap();
     assert_eq!((fences[0].1, fences[0].2), (at(8), Some(at(10))));
 }
 
@@ -266,7 +266,7 @@ fn a_second_erase_joins_the_first_by_maximum() {
     let world = world.reopen();
     write_all(&world, &log());
     assert_gone(&world, "EWR");
-    assert_eq!(world.store.fences(&world.view())[0].1, at(12));
+    assert_eq!(world.store.fences(&world.view()).unwrap()[0].1, at(12));
     let numbers: Vec<_> = world
         .store
         .erasures()
@@ -284,7 +284,7 @@ fn a_fence_loaded_with_a_dump_holds_under_another_hash_key() {
     write_all(&world, &log());
     erase(&world, "EWR", EraseOptions::new());
     let copy = World::with(weather());
-    let fences = world.store.fences(&world.view()).into_iter();
+    let fences = world.store.fences(&world.view()).unwrap().into_iter();
     let fences: Vec<_> = fences.map(|(e, r, x)| (e.to_values(), r, x)).collect();
     copy.store
         .restore_bounds(&copy.view(), None, &fences)
@@ -310,7 +310,7 @@ fn a_fence_that_is_loaded_twice_at_once_keeps_its_larger_bounds() {
     let view = world.view();
     world.store.restore_bounds(&view, None, &fences).unwrap();
     let held = |world: &World| {
-        let fences = world.store.fences(&world.view());
+        let fences = world.store.fences(&world.view()).unwrap();
         assert_eq!(fences.len(), 1);
         (fences[0].1, fences[0].2)
     };
@@ -345,7 +345,7 @@ fn a_fence_is_not_loaded_over_rows_that_were_set_aside() {
     let error = store.restore_bounds(&view, None, &fence).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incompatible);
     assert!(error.to_string().contains("set aside"), "{error}");
-    assert!(store.fences(&view).is_empty());
+    assert!(store.fences(&view).unwrap().is_empty());
     // An earlier fence reaches nothing of it; an erase clears the way.
     let earlier = [(vec![Value::from("EWR")], at(5), None)];
     store.restore_bounds(&view, None, &earlier).unwrap();
@@ -385,7 +385,7 @@ fn asking_what_an_erase_would_do_changes_nothing() {
     let would = world.store.check_erase(&view, &entity, options).unwrap();
     assert_eq!(would.versions, 5);
     assert_eq!(dump(&world.store, &view), before);
-    assert!(world.store.fences(&view).is_empty());
+    assert!(world.store.fences(&view).unwrap().is_empty());
     assert!(world.store.erasures().unwrap().is_empty());
     assert_eq!(world.store.erase(&view, &entity, options).unwrap(), would);
 }

@@ -41,7 +41,7 @@ fn position(world: &World) -> u64 {
 }
 
 fn through(world: &World) -> Option<Timestamp> {
-    world.store.complete_through(&world.view())
+    world.store.complete_through(&world.view()).unwrap()
 }
 
 /// What a line that is no event says.
@@ -513,7 +513,10 @@ fn a_snapshot_claims_no_more_than_it_sees() {
     claim(&world, "0", 3, at(2));
     let snapshot = world.store.snapshot();
     claim(&world, "0", 3, at(9));
-    assert_eq!(snapshot.complete_through(&world.view()), Some(at(2)));
+    assert_eq!(
+        snapshot.complete_through(&world.view()).unwrap(),
+        Some(at(2))
+    );
     assert_eq!(through(&world), Some(at(9)));
 }
 
@@ -571,7 +574,7 @@ fn a_snapshot_taken_while_others_write_claims_no_more_than_it_sees() {
         let mut newest = 0;
         while !done.load(Ordering::SeqCst) {
             let snapshot = world.store.snapshot();
-            let Some(through) = snapshot.complete_through(&view) else {
+            let Some(through) = snapshot.complete_through(&view).unwrap() else {
                 continue;
             };
             let row = snapshot.get(&view, &entity, Question::latest()).unwrap();
@@ -624,7 +627,7 @@ fn a_failed_sync_moves_nothing() {
     broken.store(true, Ordering::SeqCst);
     store.write(batch(1), WriteOptions::synced()).unwrap_err();
     assert_eq!(store.position(LOG, "0"), 1);
-    assert_eq!(store.complete_through(&view), Some(at(0)));
+    assert_eq!(store.complete_through(&view).unwrap(), Some(at(0)));
     for error in [
         store.write(batch(2), WriteOptions::buffered()).unwrap_err(),
         store.rewind(LOG, "0", 0).unwrap_err(),

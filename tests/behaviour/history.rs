@@ -228,7 +228,7 @@ fn with_a_floor_the_list_begins_with_marked_base_rows() {
     world.write(put("EWR", at(8), 8.0));
     world.write(put("EWR", at(9), 9.0));
     world.store.sync().unwrap();
-    assert_eq!(world.store.floor(&world.view()), Some(at(7)));
+    assert_eq!(world.store.floor(&world.view()).unwrap(), Some(at(7)));
     for _ in 0..2 {
         for (reverse, expected) in [
             (false, [(3, true), (5, true), (8, false), (9, false)]),

@@ -18,6 +18,7 @@ mod formats;
 mod freshness;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod handles;
 mod history;
 #[path = "../killed/mod.rs"]
 mod killed;

@@ -253,13 +253,13 @@ fn a_floor_never_goes_back() {
     world.write(put("EWR", at(18), 1.0));
     world.write(put("EWR", at(8), 2.0));
     world.store.sync().unwrap();
-    assert_eq!(world.store.floor(&world.view()), Some(at(11)));
+    assert_eq!(world.store.floor(&world.view()).unwrap(), Some(at(11)));
     for clock in [at(5), at(11)] {
         world.clock.set(clock);
         world = world.reopen();
         world.write(put("JFK", at(18), 1.0));
         world.store.sync().unwrap();
-        assert_eq!(world.store.floor(&world.view()), Some(at(11)));
+        assert_eq!(world.store.floor(&world.view()).unwrap(), Some(at(11)));
         let early = Question::as_of(at(11).saturating_sub(Span::micros(1)));
         let error = world
             .store
@@ -275,7 +275,7 @@ fn a_floor_never_goes_back() {
     }
     world.clock.set(at(13));
     world.store.sync().unwrap();
-    assert_eq!(world.store.floor(&world.view()), Some(at(12)));
+    assert_eq!(world.store.floor(&world.view()).unwrap(), Some(at(12)));
 }
 
 #[test]
@@ -291,7 +291,10 @@ fn a_snapshot_keeps_the_floor_it_was_taken_at() {
     world.store.sync().unwrap();
     let (view, entity) = (world.view(), world.entity("EWR"));
     assert_eq!(
-        (snapshot.floor(&view), world.store.floor(&view)),
+        (
+            snapshot.floor(&view).unwrap(),
+            world.store.floor(&view).unwrap()
+        ),
         (Some(at(6)), Some(at(10)))
     );
     let question = Question::as_of(at(6));
@@ -339,7 +342,7 @@ fn a_store_that_is_only_read_keeps_its_floor_whatever_the_clock_says() {
         .finish()
         .unwrap();
     store.write(batch, WriteOptions::default()).unwrap();
-    let floor = store.floor(&view);
+    let floor = store.floor(&view).unwrap();
     assert!(floor.is_some());
     drop((view, entity));
     store.close().unwrap();
@@ -351,7 +354,7 @@ fn a_store_that_is_only_read_keeps_its_floor_whatever_the_clock_says() {
     store.close().unwrap();
 
     let store = open("2013-01-01T00:00:00Z");
-    assert_eq!(store.floor(&store.view("v").unwrap()), floor);
+    assert_eq!(store.floor(&store.view("v").unwrap()).unwrap(), floor);
 }
 
 #[test]
@@ -366,7 +369,7 @@ fn a_fence_is_not_put_up_behind_rows_that_are_stored() {
         .restore_bounds(&view, None, &fence(6))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incompatible, "{error}");
-    assert!(world.store.fences(&view).is_empty());
+    assert!(world.store.fences(&view).unwrap().is_empty());
     world.store.restore_bounds(&view, None, &fence(5)).unwrap();
-    assert_eq!(world.store.fences(&view).len(), 1);
+    assert_eq!(world.store.fences(&view).unwrap().len(), 1);
 }

@@ -213,19 +213,32 @@ fn a_view_of_another_store_is_refused_on_write_and_read() {
     let set = FeatureSet::new([foreign.clone()]);
     let range = HistoryRange::default();
     let asked = std::slice::from_ref(&newark);
+    let snapshot = store.snapshot();
     for refused in [
         store.write(batch, WriteOptions::default()).err(),
         store.get(&foreign, &newark, latest).err(),
         store.get(&foreign, &newark, Question::as_of(at(7))).err(),
         store.get_many(&foreign, asked, latest).err(),
+        store.get_many(&foreign, &[], latest).err(),
         store.get_set(&set, asked, latest).err(),
         store.scan(&foreign, latest).err(),
         store.history(&foreign, &newark, range).err(),
         store.versions(&foreign).err(),
         store.digest(&foreign).err(),
         store.explain(&foreign, &newark, latest).err(),
-        store.snapshot().get(&foreign, &newark, latest).err(),
+        store.floor(&foreign).err(),
+        store.horizon(&foreign).err(),
+        store.complete_through(&foreign).err(),
+        store.fences(&foreign).err(),
+        snapshot.get(&foreign, &newark, latest).err(),
+        snapshot.floor(&foreign).err(),
+        snapshot.horizon(&foreign).err(),
+        snapshot.complete_through(&foreign).err(),
         store.restore_bounds(&foreign, None, &[]).err(),
+        store.erase(&foreign, &newark, EraseOptions::new()).err(),
+        store
+            .check_erase(&foreign, &newark, EraseOptions::new())
+            .err(),
     ] {
         let error = refused.expect("it is refused");
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");

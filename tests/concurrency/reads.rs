@@ -217,7 +217,7 @@ impl Session {
                 "a snapshot changed its answer"
             );
         }
-        let floor = snapshot.floor(&self.views[PAIRS]);
+        let floor = snapshot.floor(&self.views[PAIRS])?;
         let earliest = snapshot.now().micros().saturating_add(BACK_MICROS);
         assert!(
             floor.is_none_or(|floor| floor.micros() <= earliest),

@@ -184,7 +184,8 @@ fn kill(role: &str, path: &Path, point: &str, visit: usize) -> Result<(), String
 
 fn check(store: &Store, gone: &[i64]) -> Result<(), String> {
     let failed = |e: asof::Error| e.to_string();
-    let fences = store.fences(&store.view("left").map_err(failed)?).len();
+    let left = store.view("left").map_err(failed)?;
+    let fences = store.fences(&left).map_err(failed)?.len();
     if fences != gone.len() {
         return Err(format!("{fences} fences, {} are right", gone.len()));
     }

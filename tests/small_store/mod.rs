@@ -142,6 +142,16 @@ fn answer(answers: &mut Vec<(String, Answer)>, of: impl Into<String>, words: Res
     answers.push((of.into(), words.map_err(|error| error.kind())));
 }
 
+fn bounds(store: &Store, view: &View) -> Result<String> {
+    Ok(format!(
+        "floor {:?}, horizon {:?}, {} fences, complete through {:?}",
+        store.floor(view)?.map(Timestamp::micros),
+        store.horizon(view)?.map(Timestamp::micros),
+        store.fences(view)?.len(),
+        store.complete_through(view)?.map(Timestamp::micros)
+    ))
+}
+
 /// Every answer that a store gives about what [`fill`] has written.
 pub fn answers(store: &Store) -> Vec<(String, Answer)> {
     let mut out = Vec::new();
@@ -174,14 +184,7 @@ pub fn answers(store: &Store) -> Vec<(String, Answer)> {
             Ok(lines.join("\n"))
         });
         answer(&mut out, format!("{name} scan"), scan);
-        let bounds = format!(
-            "floor {:?}, horizon {:?}, {} fences, complete through {:?}",
-            store.floor(&view).map(Timestamp::micros),
-            store.horizon(&view).map(Timestamp::micros),
-            store.fences(&view).len(),
-            store.complete_through(&view).map(Timestamp::micros)
-        );
-        answer(&mut out, format!("{name} bounds"), Ok(bounds));
+        answer(&mut out, format!("{name} bounds"), bounds(store, &view));
     }
     let entries: Result<Vec<String>> = store
         .quarantine()

@@ -32,7 +32,7 @@ pub fn run(case: &Case) -> Result<Tally> {
         for (entity, recorded, floor) in world.fences("first")? {
             model.erase(&entity, Fence { recorded, floor });
         }
-        let floor = world.store().floor(&world.view("first")?);
+        let floor = world.store().floor(&world.view("first")?)?;
         assert!(floor >= model.floor, "the floor went back at {step:?}");
         model.floor = floor;
         model.horizon = model.horizon_at(model.floor);

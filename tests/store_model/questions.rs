@@ -157,7 +157,7 @@ impl<'w> Side<'w> {
     /// Reads the history of every entity, which has to be the model's.
     pub fn new(world: &'w World, view: &'w str, terms: &Terms, model: &'w Model) -> Result<Self> {
         let of = world.view(view)?;
-        assert_eq!(world.store().floor(&of), model.floor);
+        assert_eq!(world.store().floor(&of).unwrap(), model.floor);
         let mut side = Side {
             world,
             view,

@@ -131,7 +131,7 @@ impl World {
 
     /// The fences, as one view takes them over from another.
     pub fn fences(&self, view: &str) -> Result<Vec<Bounds>> {
-        let fences = self.store().fences(&self.view(view)?).into_iter();
+        let fences = self.store().fences(&self.view(view)?)?.into_iter();
         Ok(fences
             .map(|(entity, recorded, floor)| (entity.to_values(), recorded, floor))
             .collect())

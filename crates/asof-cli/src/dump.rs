@@ -18,7 +18,7 @@ pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
     let mut list = session.stdout().list(Format::Ndjson);
     for view in &views {
         let mut line = String::new();
-        view_line(&store, &snapshot, view).write(&mut line);
+        view_line(&store, &snapshot, view)?.write(&mut line);
         list.push(line.as_bytes())?;
     }
     progress::give_way_to_stdout();
@@ -35,15 +35,20 @@ pub(crate) fn run(session: &Session, args: &DumpArgs) -> Result<Exit, Failure> {
 }
 
 /// What stands of a view before its versions.
-pub(crate) fn view_line(store: &Store, snapshot: &Snapshot<'_>, view: &View) -> ViewLine {
-    let fences = store.fences(view).into_iter();
+pub(crate) fn view_line(
+    store: &Store,
+    snapshot: &Snapshot<'_>,
+    view: &View,
+) -> asof::Result<ViewLine> {
+    let fences = store.fences(view)?.into_iter();
     let fences = fences.map(|(entity, recorded_at, floor)| Fence {
         entity: entity.to_values(),
         recorded_at,
         floor,
     });
-    let (floor, horizon) = (snapshot.floor(view), snapshot.horizon(view));
-    ViewLine::new(view.contract(), floor, horizon, fences.collect())
+    let (floor, horizon) = (snapshot.floor(view)?, snapshot.horizon(view)?);
+    let fences = fences.collect();
+    Ok(ViewLine::new(view.contract(), floor, horizon, fences))
 }
 
 fn stream(snapshot: &Snapshot<'_>, view: &View, bar: &Bar, list: &mut List) -> Result<(), Failure> {

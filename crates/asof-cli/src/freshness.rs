@@ -14,7 +14,8 @@ pub(crate) fn run(session: &Session, args: &FreshnessArgs) -> Result<Exit, Failu
     let store = session.open()?;
     let views = session.views(&store, args.view.as_deref())?;
     let now = store.now();
-    let fed: Vec<Fed<'_>> = views.iter().map(|view| Fed::of(&store, view)).collect();
+    let fed = views.iter().map(|view| Fed::of(&store, view));
+    let fed = fed.collect::<asof::Result<Vec<Fed<'_>>>>()?;
     if session.format() == Format::Table {
         let header = [
             "view",
@@ -45,7 +46,7 @@ struct Fed<'a> {
 }
 
 impl<'a> Fed<'a> {
-    fn of(store: &Store, view: &'a View) -> Self {
+    fn of(store: &Store, view: &'a View) -> asof::Result<Self> {
         let known = store.sources();
         let named = view.contract().sources().iter().map(|name| {
             let status = known.iter().find(|source| source.name == *name);
@@ -56,11 +57,11 @@ impl<'a> Fed<'a> {
                 partitions: Vec::new(),
             })
         });
-        Fed {
+        Ok(Fed {
             view,
-            complete_through: store.complete_through(view),
+            complete_through: store.complete_through(view)?,
             sources: named.collect(),
-        }
+        })
     }
 
     /// Why nothing can be said, if so.

@@ -172,12 +172,12 @@ pub(crate) fn show(session: &Session, args: &ViewShowArgs) -> Result<Exit, Failu
     let snapshot = store.snapshot();
     if session.format() == Format::Table {
         let floor = snapshot
-            .floor(&view)
+            .floor(&view)?
             .map_or("none yet".into(), |floor| floor.to_string());
         session.stdout().raw(render(&view, &floor).as_bytes())?;
     } else {
         let mut line = String::new();
-        view_line(&store, &snapshot, &view).write(&mut line);
+        view_line(&store, &snapshot, &view)?.write(&mut line);
         session.stdout().line(&line)?;
     }
     Ok(Exit::Ok)

@@ -200,7 +200,7 @@ impl Workload {
 
     /// Whether the erase is in force.
     pub(crate) fn is_erased(self, store: &Store) -> Result<bool> {
-        Ok(!store.fences(&store.view(VIEWS[0])?).is_empty())
+        Ok(!store.fences(&store.view(VIEWS[0])?)?.is_empty())
     }
 
     /// The floor of the view that forgets, in microseconds, as a refusal tells it. None where nothing

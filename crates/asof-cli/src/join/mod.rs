@@ -122,7 +122,7 @@ impl<'a> Joiner<'a> {
 
     /// A time beyond history is refused of a row without an entity as of any other.
     fn check_floor(&self, joined: &JoinedView, times: [Timestamp; 2]) -> Result<(), Failure> {
-        let Some(floor) = self.snapshot.floor(&joined.view) else {
+        let Some(floor) = self.snapshot.floor(&joined.view)? else {
             return Ok(());
         };
         match times.into_iter().find(|time| *time < floor) {
