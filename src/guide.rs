@@ -1,4 +1,4 @@
-//! What a host has to know beside the calls: threads, forks, platforms, and what a store tells.
+//! What a host has to know beside the calls: threads, several stores, forks, platforms, and what a store tells.
 //!
 //! The course is in the [crate's documentation](crate); errors and what to do about them stand at
 //! [`ErrorKind`](crate::ErrorKind), bounds at [`limits`](crate::limits).
@@ -30,6 +30,31 @@
 //!   [`Ticket`](crate::Ticket) awaited, on any executor and without a thread per fsync.
 //! * The store's [`Clock`](crate::Clock) is asked on all of these threads. One that panics there stops
 //!   the writes of the handle, not the process.
+//!
+//! # Several stores
+//!
+//! A [`View`](crate::View) and all that is made with it, entities and features, belong to the store that it
+//! was taken from, for as long as that is open. Any other store refuses them as
+//! [`InvalidArgument`](crate::ErrorKind::InvalidArgument), a copy of it and the same directory opened anew
+//! too: a feature is a number there, and the number may mean another feature.
+//!
+//! ```
+//! # use asof::*;
+//! # fn main() -> Result<()> {
+//! let apply = |features: [&str; 2]| {
+//!     let view = ViewDefinition::builder("weather").key("origin", Type::String);
+//!     let store = Store::temp()?;
+//!     store.apply(features.iter().fold(view, |view, name| view.feature(*name, Type::F64)).build()?)?;
+//!     Ok::<_, Error>(store)
+//! };
+//! let (store, other) = (apply(["temp", "gust"])?, apply(["gust", "temp"])?);
+//! let weather = store.view("weather")?;
+//! let row = store.get(&weather, &weather.entity(["EWR"])?, Question::latest())?;
+//! let foreign = other.view("weather")?.feature::<f64>("temp")?;
+//! assert_eq!(row.get(&foreign).unwrap_err().kind(), ErrorKind::InvalidArgument);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Processes and forks
 //!

@@ -93,6 +93,7 @@ pub trait Read: sealed::Source {
     /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) with the floor, when `as_of` or `known_at`
     /// lies before it (never for `latest`); [`NotFresh`](crate::ErrorKind::NotFresh) when the question
     /// [demands](Question::require_fresh) more than the view's sources have reported;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a view or an entity of another store;
     /// [`Corrupt`](crate::ErrorKind::Corrupt), or [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat)
     /// where a newer version of asof wrote a row, names the place.
     fn get(&self, view: &View, entity: &Entity, question: Question) -> Result<Row> {
@@ -185,7 +186,8 @@ pub trait Read: sealed::Source {
     /// Conflict losers, Deletes, future and expired versions are among them; the ttl is not applied.
     ///
     /// # Errors
-    /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) when a bound lies before the floor.
+    /// [`BeyondHistory`](crate::ErrorKind::BeyondHistory) when a bound lies before the floor; else as
+    /// [`get`](Self::get).
     fn history(&self, view: &View, entity: &Entity, range: HistoryRange) -> Result<History<'_>> {
         History::open(self.lookup(), view, entity, range)
     }
@@ -204,7 +206,8 @@ pub trait Read: sealed::Source {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), or [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat)
-    /// where a newer version of asof wrote a row, names the place.
+    /// where a newer version of asof wrote a row, names the place;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a view of another store.
     fn versions(&self, view: &View) -> Result<Versions<'_>> {
         Versions::open(self.lookup(), view)
     }

@@ -32,7 +32,8 @@ impl Store {
     /// Durable when this returns.
     ///
     /// # Errors
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a floor of a view that keeps everything;
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a floor of a view that keeps everything, and
+    /// for a view of another store;
     /// [`ContractViolation`](ErrorKind::ContractViolation) for an entity that is none of the view's;
     /// [`Incompatible`](ErrorKind::Incompatible) when rows behind a fence are stored already, or were
     /// set aside.

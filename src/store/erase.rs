@@ -150,6 +150,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a view or an entity of another store, and
     /// [`Corrupt`](crate::ErrorKind::Corrupt) for a version that stays and cannot be read:
     /// then nothing was done. After any other error the outcome is unknown; erasing again is always
     /// safe, and an erase that has begun is carried out by the next open.

@@ -259,6 +259,7 @@ impl Store {
     /// # Errors
     /// [`Rejected`](ErrorKind::Rejected) for a batch with bad rows, unless they are to be set aside;
     /// [`QuarantineFull`](ErrorKind::QuarantineFull);
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a batch with rows of another store's views;
     /// [`Backpressure`](ErrorKind::Backpressure) where writes outrun what is written to disk and the
     /// options say not to wait: in these cases nothing was written. After any
     /// other error the outcome is unknown; writing again is always safe. Of

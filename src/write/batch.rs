@@ -311,7 +311,9 @@ impl<'b> RowWriter<'b> {
     /// # Errors
     /// The first thing that was wrong with it: a
     /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names view, schema version, entity,
-    /// feature, what was expected and what was found. The batch is as it was.
+    /// feature, what was expected and what was found;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an entity or a feature of another view or
+    /// of another store. The batch is as it was.
     pub fn finish(self) -> Result<()> {
         let place = || super::judge::place(&self.view.contract, &self.entity.to_values());
         if let Some(error) = self.error {
