@@ -1,9 +1,14 @@
-//! A bucket: a stamp and the places of up to seven rows, in one line of the processor's cache.
+//! A bucket: a stamp and the places of up to seven rows, in one line of the processor's cache, and beside it
+//! room for one of them.
 //!
 //! ```text
 //! word 0      stamp: version 43 bits | marks 20 | being changed 1
 //! words 1-7   places: fingerprint 16 bits | visited 1 | word in the shard's ring, plus one, 47
+//! then        room for a row of common size: its *home*
 //! ```
+//!
+//! A row at home is asked of the memory together with its bucket, so a read waits once. One in the ring is
+//! known to lie there only when its bucket has come, and a read waits twice.
 //!
 //! The stamp is a sequence lock that also counts commits under way. Whoever changes a bucket holds the
 //! lock of its shard; marks are set without it.
@@ -11,6 +16,7 @@
 //! In a cache that gives no row up, the last place of a full bucket leads to more places instead: see
 //! [`keep`](super::keep).
 
+use super::shard::Place;
 use crate::sync::{Ordering, Words, fence};
 
 pub(super) const BUCKET_WORDS: usize = 8;
@@ -94,12 +100,33 @@ const VISITED: u64 = 1 << 47;
 const AT: u64 = VISITED - 1;
 /// No row: more places stand there. Read as a row, it is one beyond every ring.
 const MORE: u64 = 1 << 46;
+/// The row is at home.
+const HOME: u64 = 1 << 45;
 
 impl Slot {
     pub(super) const EMPTY: Slot = Slot(0);
 
     pub(super) fn new(fingerprint: u16, at: usize) -> Slot {
         Slot(u64::from(fingerprint) << 48 | (at as u64 + 1))
+    }
+
+    /// The place of a row beside its bucket.
+    pub(super) fn home(fingerprint: u16) -> Slot {
+        Slot(u64::from(fingerprint) << 48 | HOME)
+    }
+
+    #[inline]
+    pub(super) fn is_home(self) -> bool {
+        self.0 & AT == HOME
+    }
+
+    /// The word where the row begins.
+    #[inline]
+    pub(super) fn row(self, place: &Place) -> usize {
+        match self.is_home() {
+            true => place.home(),
+            false => place.arena + self.at(),
+        }
     }
 
     #[inline]

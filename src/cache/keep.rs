@@ -55,6 +55,22 @@ pub(super) fn room_bytes(length: usize) -> u64 {
     Class::of(Header::of_value(length).words()).words as u64 * 8
 }
 
+/// How many words fewer than it has the row would have if it came in anew.
+pub(super) fn slack(row: Header) -> usize {
+    row.words() - Class::of(Header::of_value(row.length()).words()).words
+}
+
+/// How many buckets one goes on in, on average, of rows that are spread evenly (a Poisson distribution).
+pub(super) fn more_buckets(load: f64) -> f64 {
+    let of_rows = |rows: usize| rows.saturating_sub(SLOTS).div_ceil(SLOTS - 1) as f64;
+    let (mut sum, mut chance) = (0.0, (-load).exp());
+    for rows in 1..SLOTS * BUCKETS_MAX {
+        chance *= load / rows as f64;
+        sum += chance * of_rows(rows);
+    }
+    sum
+}
+
 /// The bucket of an entity, and those that it goes on in.
 pub(super) fn buckets(words: &Words, place: &Place) -> impl Iterator<Item = usize> {
     let next = move |bucket: &usize| {
@@ -66,7 +82,6 @@ pub(super) fn buckets(words: &Words, place: &Place) -> impl Iterator<Item = usiz
 }
 
 /// The rows of a shard while they are packed.
-#[derive(Default)]
 struct Rows {
     /// Whose they are, and how many bytes each has.
     heads: Vec<(Prefix, usize)>,
@@ -90,7 +105,7 @@ impl Changing<'_> {
     /// Whether there is room for so many words, and no piece of it is large enough.
     fn is_scattered(&self, words: usize) -> bool {
         let all = self.geometry.arena_words;
-        let free = all - self.ring.used;
+        let free = all - self.ring.used + self.ring.slack;
         self.ring.head + words > all && free >= words.max(all / WORTH_PACKING)
     }
 
@@ -110,14 +125,7 @@ impl Changing<'_> {
             let (value, rest) = bytes.split_at(*length);
             bytes = rest;
             let place = self.geometry.place(prefix);
-            let mut there = Changing {
-                words: self.words,
-                geometry: self.geometry,
-                place: &place,
-                ring: self.ring,
-                may_pack: false,
-            };
-            let is_here = there.keep_as_it_is(prefix, value);
+            let is_here = self.at(&place).keep_as_it_is(prefix, value);
             // No room is larger than the one that it had, and no bucket goes on further than it did.
             assert!(is_here, "the rows of a shard no longer fit into it");
         }
@@ -126,7 +134,10 @@ impl Changing<'_> {
 
     /// Empties the shard, and leaves no byte of any row in it.
     fn take_all_out(&mut self) -> Rows {
-        let mut rows = Rows::default();
+        let mut rows = Rows {
+            heads: Vec::with_capacity(self.ring.rows as usize),
+            bytes: Vec::with_capacity(self.ring.used * 8),
+        };
         for first in self.geometry.buckets_of(self.place.shard) {
             let of_first = Place {
                 bucket: first,
@@ -136,8 +147,10 @@ impl Changing<'_> {
                 .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)))
                 .map(|(bucket, at)| Slot::load(self.words, bucket, at))
                 .filter(|slot| !slot.is_empty() && slot.leads_to().is_none());
-            for slot in places {
-                let at = self.place.arena + slot.at();
+            // What is at home goes home again: otherwise a larger one might need room that there is not.
+            let (home, elsewhere): (Vec<_>, Vec<_>) = places.partition(|slot| slot.is_home());
+            for slot in home.into_iter().chain(elsewhere) {
+                let at = slot.row(&of_first);
                 let length = Header::load(self.words, at)
                     .expect("a place points to a row")
                     .length();
@@ -147,23 +160,35 @@ impl Changing<'_> {
             for at in 0..SLOTS {
                 Slot::EMPTY.store(self.words, first, at);
             }
+            for word in &self.words[of_first.home()..][..self.geometry.home_words] {
+                word.store(0, Ordering::Relaxed);
+            }
         }
         for word in &self.words[self.place.arena..][..self.ring.head] {
             word.store(0, Ordering::Relaxed);
         }
         self.ring.free.clear();
-        (self.ring.head, self.ring.used, self.ring.rows) = (0, 0, 0);
+        (self.ring.head, self.ring.used, self.ring.slack) = (0, 0, 0);
+        (self.ring.rows, self.ring.at_home) = (0, 0);
         rows
     }
 
     /// The same with the rooms that there are.
     fn keep_as_it_is(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        if self.fits_at_home(value) && self.at_home().is_none() {
+            let place = self.place_for_a_row();
+            place.inspect(|(bucket, at)| self.move_in(*bucket, *at, prefix, value));
+            return place.is_some();
+        }
         let Some((row, words)) = self.take(Header::of_value(value.len()).words()) else {
             return false;
         };
-        self.write(row, Header::in_room(value.len(), words), prefix, value);
+        let start = self.place.arena + row;
+        let header = Header::in_room(value.len(), words);
+        self.write(start, header, prefix, value);
+        self.ring.slack += slack(header);
         let Some((bucket, at)) = self.place_for_a_row() else {
-            self.wipe(row);
+            self.wipe(start);
             self.give_back(row);
             return false;
         };
@@ -229,6 +254,7 @@ impl Changing<'_> {
         const { assert!(HEADER_WORDS > 1) };
         let at = self.place.arena + row;
         let header = Header::load(self.words, at).expect("a room has a head");
+        self.ring.slack -= slack(header);
         let index = Class::of(header.words()).index;
         if self.ring.free.is_empty() {
             self.ring.free.resize(CLASSES, 0);

@@ -92,28 +92,39 @@ impl RowCache {
     /// The least that is worth having.
     pub(crate) const BYTES_MIN: u64 = 64 << 10;
 
-    /// A cache that never takes more than so many bytes. They are taken from the operating system as
-    /// they are filled.
+    /// How large a value is taken to be where nothing is known yet: half a dozen numbers.
+    pub(crate) const TYPICAL_VALUE_BYTES: usize = 128;
+
+    /// A cache that never takes more than so many bytes, of rows of which most have values of no more than
+    /// `typical` bytes. They are taken from the operating system as they are filled.
     ///
     /// # Errors
     /// `InvalidArgument` when the operating system does not give so much address space.
-    pub(crate) fn new(bytes: u64) -> Result<RowCache> {
-        RowCache::of(bytes.max(RowCache::BYTES_MIN), false)
-            .map_err(|error| too_many("a row cache", bytes, error))
+    pub(crate) fn new(bytes: u64, typical: usize) -> Result<RowCache> {
+        RowCache::of(
+            bytes.max(RowCache::BYTES_MIN),
+            false,
+            shard::home_words(typical),
+        )
+        .map_err(|error| too_many("a row cache", bytes, error))
     }
 
     /// One that gives no row up to make room for another. It is to be [loaded](Self::load).
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub(crate) fn keeping(bytes: u64) -> Result<RowCache> {
-        RowCache::of(bytes.max(RowCache::BYTES_MIN), true)
-            .map_err(|error| too_many("a memory for resident views", bytes, error))
+    pub(crate) fn keeping(bytes: u64, typical: usize) -> Result<RowCache> {
+        RowCache::of(
+            bytes.max(RowCache::BYTES_MIN),
+            true,
+            shard::home_words(typical),
+        )
+        .map_err(|error| too_many("a memory for resident views", bytes, error))
     }
 
     /// The same of any size, however little it is worth.
-    pub(crate) fn of(bytes: u64, keeps: bool) -> io::Result<RowCache> {
-        let geometry = Geometry::of(bytes, keeps);
+    pub(crate) fn of(bytes: u64, keeps: bool, home_words: usize) -> io::Result<RowCache> {
+        let geometry = Geometry::of(bytes, keeps, home_words);
         Ok(RowCache {
             words: Words::zeroed(geometry.words())?,
             geometry,
@@ -144,15 +155,20 @@ impl RowCache {
 
     /// Asks the memory for the bucket of an entity that will be read soon.
     #[inline]
+    pub(crate) fn expect_bucket(&self, prefix: &Prefix) {
+        self.words.prefetch(self.geometry.place(prefix).bucket);
+    }
+
+    /// Asks the memory for the bucket of an entity that will be read next, and for the row beside it.
+    #[inline]
     pub(crate) fn expect(&self, prefix: &Prefix) {
-        let place = self.geometry.place(prefix);
-        self.words.prefetch(place.bucket);
+        shard::expect(&self.words, &self.geometry, &self.geometry.place(prefix));
     }
 
     /// Asks the memory for the row of an entity whose bucket has been asked for.
     #[inline]
     pub(crate) fn expect_row(&self, prefix: &Prefix) {
-        shard::expect(&self.words, &self.geometry.place(prefix));
+        shard::expect_row(&self.words, &self.geometry.place(prefix));
     }
 
     /// Whether nothing has changed in the bucket of an entity since it had this stamp.
@@ -200,9 +216,9 @@ impl RowCache {
         (length <= VALUE_BYTES_MAX).then(|| keep::room_bytes(length))
     }
 
-    /// How many bytes a cache takes that keeps rows of so many bytes, buckets and all.
-    pub(crate) fn bytes_of_rows(bytes: u64) -> u64 {
-        Geometry::bytes_of_rings(bytes)
+    /// How many bytes a cache takes that keeps so many rows of so many bytes together, buckets and all.
+    pub(crate) fn bytes_of_rows(rows: u64, bytes: u64, typical: usize) -> u64 {
+        Geometry::bytes_of_rows(rows, bytes, shard::home_words(typical))
     }
 
     fn value_bytes_max(&self) -> usize {
@@ -280,15 +296,14 @@ impl RowCache {
     pub(crate) fn counts(&self) -> RowCacheCounts {
         let mut counts = RowCacheCounts {
             capacity_bytes: self.geometry.words() as u64 * 8,
-            used_bytes: (self.geometry.words() - self.geometry.arena_words * self.shards.len())
-                as u64
-                * 8,
+            used_bytes: self.geometry.words_of_buckets() as u64 * 8,
             is_complete: self.is_complete(),
             ..RowCacheCounts::default()
         };
         for shard in &self.shards {
             let ring = shard.lock();
-            counts.used_bytes += ring.used as u64 * 8;
+            let words = ring.used - ring.slack + ring.at_home * self.geometry.home_words;
+            counts.used_bytes += words as u64 * 8;
             counts.rows += ring.rows;
             counts.fills += ring.fills;
             counts.evictions += ring.evictions;

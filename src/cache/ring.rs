@@ -26,9 +26,13 @@ pub(super) struct Ring {
     /// Words between the two.
     pub(super) used: usize,
     pub(super) rows: u64,
+    /// Rows that stand beside their buckets.
+    pub(super) at_home: usize,
     pub(super) fills: u64,
     pub(super) evictions: u64,
-    /// In a cache that gives no row up: the first free room of each size, one word on; 0 for none.
+    /// In a cache that gives no row up: words of rooms that are larger than their rows need.
+    pub(super) slack: usize,
+    /// The same: the first free room of each size, one word on; 0 for none.
     pub(super) free: Vec<usize>,
 }
 

@@ -14,9 +14,15 @@ const SPARED_MAX: usize = 16;
 const LINES: usize = 5;
 /// How often a read tries again after somebody changed the bucket under its hands.
 const TRIES: usize = 4;
-/// What a bucket's share of the ring is: room for half as many rows, of about 160 bytes, as it has
-/// places. Fewer buckets would drive rows out while there is room for them.
-const RING_BYTES_PER_BUCKET: u64 = 576;
+/// What a bucket takes with its home and its share of the ring: room for half as many rows, of about 160
+/// bytes, as it has places. Fewer buckets would drive rows out while there is room for them.
+const BYTES_PER_BUCKET: u64 = 640;
+/// Of the rows that could stand at home, so many are no larger than it.
+const HOMELY: f64 = 0.9;
+/// More rows a bucket than there are, were all as small as can be.
+const LOAD_MAX: f64 = 20.0;
+/// A larger home would be empty too often, and too often too small.
+const HOME_WORDS_MAX: usize = 40;
 
 /// On lines of its own, so that two shards do not share one.
 #[derive(Default)]
@@ -36,6 +42,8 @@ pub(super) struct Geometry {
     pub(super) shards: usize,
     shard_bits: u32,
     buckets: usize,
+    /// Words of the room beside a bucket; none where rows are too large for it.
+    pub(super) home_words: usize,
     /// Words of one ring.
     pub(super) arena_words: usize,
     /// No row is given up to make room for another.
@@ -54,8 +62,8 @@ pub(super) struct Place {
 }
 
 impl Geometry {
-    /// Divides so many bytes.
-    pub(super) fn of(bytes: u64, keeps: bool) -> Geometry {
+    /// Divides so many bytes, for rows of which most have no larger values than that.
+    pub(super) fn of(bytes: u64, keeps: bool, home_words: usize) -> Geometry {
         // As many locks as are useful, each with room for many rows of the largest kind. Where none is
         // given up, for so many that one shard is about as full as another, and for no more than are
         // soon packed.
@@ -64,33 +72,64 @@ impl Geometry {
         let shard_bits = most.ilog2();
         let shards = 1 << shard_bits;
         let of_shard = bytes / shards as u64;
-        let buckets = (of_shard / (RING_BYTES_PER_BUCKET + BUCKET_BYTES as u64)).max(1);
-        let arena_words = (of_shard - buckets * BUCKET_BYTES as u64) / 8;
+        let buckets = (of_shard / BYTES_PER_BUCKET).max(1);
+        let arena_words = (of_shard - buckets * (BUCKET_BYTES + home_words * 8) as u64) / 8;
         Geometry {
             shards,
             shard_bits,
             buckets: buckets as usize,
+            home_words,
             arena_words: arena_words as usize,
             keeps,
         }
     }
 
-    /// How many bytes are divided into rings of so many, and buckets.
-    pub(super) fn bytes_of_rings(bytes: u64) -> u64 {
-        let of_both = RING_BYTES_PER_BUCKET + BUCKET_BYTES as u64;
-        bytes
-            .div_ceil(RING_BYTES_PER_BUCKET)
-            .saturating_mul(of_both)
+    /// How many bytes are divided so that so many rows, of so many bytes together, find room.
+    ///
+    /// With `load` rows a bucket, spread evenly, `1 - exp(-load)` of the homes are taken; the other rows are in
+    /// the ring, and so are the places that a bucket has not.
+    pub(super) fn bytes_of_rows(rows: u64, bytes: u64, home_words: usize) -> u64 {
+        let mean = bytes as f64 / rows.max(1) as f64;
+        let ring = (BYTES_PER_BUCKET - (BUCKET_BYTES + home_words * 8) as u64) as f64;
+        let takes = |load: f64| {
+            let at_home = if home_words == 0 {
+                0.0
+            } else {
+                HOMELY * (1.0 - (-load).exp())
+            };
+            (load - at_home) * mean + keep::more_buckets(load) * BUCKET_BYTES as f64
+        };
+        let (mut least, mut most) = (0.0, LOAD_MAX);
+        for _ in 0..64 {
+            let load = (least + most) / 2.0;
+            match takes(load) <= ring {
+                true => least = load,
+                false => most = load,
+            }
+        }
+        (rows as f64 / least * BYTES_PER_BUCKET as f64).ceil() as u64
     }
 
     pub(super) fn words(&self) -> usize {
-        self.shards * (self.buckets * BUCKET_WORDS + self.arena_words)
+        self.shards * (self.buckets * self.bucket_words() + self.arena_words)
+    }
+
+    /// Words of all buckets, without their homes.
+    pub(super) fn words_of_buckets(&self) -> usize {
+        self.shards * self.buckets * BUCKET_WORDS
+    }
+
+    /// Words from one bucket to the next.
+    #[inline]
+    fn bucket_words(&self) -> usize {
+        BUCKET_WORDS + self.home_words
     }
 
     /// The buckets of a shard.
     pub(super) fn buckets_of(&self, shard: usize) -> impl Iterator<Item = usize> + use<> {
         let first = shard * self.buckets;
-        (first..first + self.buckets).map(|bucket| bucket * BUCKET_WORDS)
+        let words = self.bucket_words();
+        (first..first + self.buckets).map(move |bucket| bucket * words)
     }
 
     /// The end of a prefix is a keyed hash, even and unguessable; but one entity has the same in every
@@ -104,14 +143,31 @@ impl Geometry {
         let shard = ((u128::from(hash) << self.shard_bits) >> 64) as usize;
         let in_shard = (u128::from(hash << self.shard_bits) * self.buckets as u128) >> 64;
         let bucket = shard * self.buckets + in_shard as usize;
-        let arena = self.shards * self.buckets * BUCKET_WORDS + shard * self.arena_words;
+        let words = self.bucket_words();
+        let arena = self.shards * self.buckets * words + shard * self.arena_words;
         Place {
             shard,
-            bucket: bucket * BUCKET_WORDS,
+            bucket: bucket * words,
             arena,
             fingerprint: word(12) as u16,
         }
     }
+}
+
+impl Place {
+    /// The first word of the room beside its bucket.
+    #[inline]
+    pub(super) fn home(&self) -> usize {
+        self.bucket + BUCKET_WORDS
+    }
+}
+
+/// How many words beside a bucket hold most rows of a size, whole lines of the processor's cache; none where that
+/// is too many.
+pub(super) fn home_words(value_bytes: usize) -> usize {
+    let row = Header::of_value(value_bytes).words();
+    let words = (row + row / 8).next_multiple_of(BUCKET_WORDS);
+    if words <= HOME_WORDS_MAX { words } else { 0 }
 }
 
 /// Copies what is cached of an entity to the end of `out`.
@@ -177,9 +233,11 @@ fn copy(
         if !slot.has(place.fingerprint) {
             continue;
         }
-        let row = place.arena + slot.at();
-        // How long it is stands in its first line. The others are on their way meanwhile.
-        expect_rest(words, row);
+        let row = slot.row(place);
+        if !slot.is_home() {
+            // How long it is stands in its first line. The others are on their way meanwhile.
+            expect_rest(words, row);
+        }
         if !is_of(words, row, &wanted) {
             continue;
         }
@@ -210,12 +268,20 @@ fn expect_rest(words: &Words, row: usize) {
     }
 }
 
+/// Asks for a bucket and what is beside it.
+#[inline]
+pub(super) fn expect(words: &Words, geometry: &Geometry, place: &Place) {
+    for line in 0..=geometry.home_words / BUCKET_WORDS {
+        words.prefetch(place.bucket + line * BUCKET_WORDS);
+    }
+}
+
 /// Asks for the row that an entity probably has.
 #[inline]
-pub(super) fn expect(words: &Words, place: &Place) {
+pub(super) fn expect_row(words: &Words, place: &Place) {
     let mut slots = (0..SLOTS).map(|at| Slot::load(words, place.bucket, at));
     if let Some(slot) = slots.find(|slot| slot.has(place.fingerprint)) {
-        let row = place.arena + slot.at();
+        let row = slot.row(place);
         words.prefetch(row);
         expect_rest(words, row);
     }
@@ -238,6 +304,17 @@ struct Spared {
 }
 
 impl Changing<'_> {
+    /// The same shard at another bucket.
+    pub(super) fn at<'b>(&'b mut self, place: &'b Place) -> Changing<'b> {
+        Changing {
+            words: self.words,
+            geometry: self.geometry,
+            place,
+            ring: self.ring,
+            may_pack: false,
+        }
+    }
+
     /// The place of an entity's row, and in which bucket at which place it stands.
     fn find(&self, prefix: &Prefix) -> Option<(Slot, usize, usize)> {
         let wanted = ring::prefix_words(prefix);
@@ -245,8 +322,7 @@ impl Changing<'_> {
             .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)))
             .map(|(bucket, at)| (Slot::load(self.words, bucket, at), bucket, at))
             .find(|(slot, ..)| {
-                slot.has(self.place.fingerprint)
-                    && is_of(self.words, self.place.arena + slot.at(), &wanted)
+                slot.has(self.place.fingerprint) && is_of(self.words, slot.row(self.place), &wanted)
             })
     }
 
@@ -255,18 +331,19 @@ impl Changing<'_> {
         let Some((slot, bucket, at)) = self.find(prefix) else {
             return;
         };
-        self.wipe(slot.at());
+        self.wipe(slot.row(self.place));
         Slot::EMPTY.store(self.words, bucket, at);
         self.ring.rows -= 1;
-        if self.geometry.keeps {
+        if slot.is_home() {
+            self.ring.at_home -= 1;
+        } else if self.geometry.keeps {
             self.give_back(slot.at());
         }
     }
 
     /// Takes the value out of the room of a row that nobody will find any more: an erase would not find it
     /// either, and it would lie there until the room is used again.
-    pub(super) fn wipe(&self, row: usize) {
-        let at = place_in_words(self.place, row);
+    pub(super) fn wipe(&self, at: usize) {
         let header = Header::load(self.words, at).expect("a place points to a row");
         for word in &self.words[at + HEADER_WORDS..at + header.words()] {
             word.store(0, Ordering::Relaxed);
@@ -276,9 +353,13 @@ impl Changing<'_> {
     /// Puts a row in, in the place of the one that its entity has. Says whether it is there now.
     pub(super) fn put(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
         if let Some((slot, ..)) = self.find(prefix) {
-            let row = self.place.arena + slot.at();
-            let header = Header::load(self.words, row).expect("a place points to a row");
-            if let Some(header) = header.with_length(value.len()) {
+            let row = slot.row(self.place);
+            let old = Header::load(self.words, row).expect("a place points to a row");
+            if let Some(header) = old.with_length(value.len()) {
+                if self.geometry.keeps && !slot.is_home() {
+                    self.ring.slack += keep::slack(header);
+                    self.ring.slack -= keep::slack(old);
+                }
                 header.store(self.words, row);
                 ring::store_value(self.words, row, value);
                 return true;
@@ -287,8 +368,68 @@ impl Changing<'_> {
         }
         match self.geometry.keeps {
             true => self.keep(prefix, value),
-            false => self.put_at_the_head(prefix, value),
+            false => self.put_at_home(prefix, value) || self.put_at_the_head(prefix, value),
         }
+    }
+
+    /// Whether a row is at home, and where the bucket says so.
+    pub(super) fn at_home(&self) -> Option<(Slot, usize)> {
+        let slots = keep::buckets(self.words, self.place)
+            .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)));
+        let mut slots = slots.map(|(bucket, at)| (Slot::load(self.words, bucket, at), at));
+        slots.find(|(slot, _)| slot.is_home())
+    }
+
+    /// Whether a value has room at home.
+    pub(super) fn fits_at_home(&self, value: &[u8]) -> bool {
+        Header::of_value(value.len()).words() <= self.geometry.home_words
+    }
+
+    /// Puts a row in at home, which is free, under a place that is.
+    pub(super) fn move_in(&mut self, bucket: usize, at: usize, prefix: &Prefix, value: &[u8]) {
+        let header = Header::in_room(value.len(), self.geometry.home_words);
+        self.write(self.place.home(), header, prefix, value);
+        let slot = Slot::home(self.place.fingerprint);
+        // Where all are kept a row is wanted anyway: no read has to note it.
+        let slot = if self.geometry.keeps {
+            slot.visited()
+        } else {
+            slot
+        };
+        slot.store(self.words, bucket, at);
+        self.ring.at_home += 1;
+        self.ring.rows += 1;
+    }
+
+    /// Puts a row in at home, if that is free.
+    fn put_at_home(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        if !self.fits_at_home(value) || self.at_home().is_some() {
+            return false;
+        }
+        let bucket = self.place.bucket;
+        let free = (0..SLOTS).find(|at| Slot::load(self.words, bucket, *at).is_empty());
+        free.inspect(|at| self.move_in(bucket, *at, prefix, value));
+        free.is_some()
+    }
+
+    /// Puts a row that was wanted in at home, in the place of one that was not since another wanted it.
+    fn bring_home(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        let fits = self.fits_at_home(value);
+        match self.at_home().filter(|_| fits) {
+            Some((slot, at)) if slot.is_visited() => {
+                slot.unvisited().store(self.words, self.place.bucket, at);
+                return false;
+            }
+            Some((slot, at)) => {
+                self.wipe(slot.row(self.place));
+                Slot::EMPTY.store(self.words, self.place.bucket, at);
+                self.ring.at_home -= 1;
+                self.ring.rows -= 1;
+                self.ring.evictions += 1;
+            }
+            None => {}
+        }
+        self.put_at_home(prefix, value)
     }
 
     /// Puts a row in, in the room of the oldest if there is no other.
@@ -300,10 +441,20 @@ impl Changing<'_> {
             self.append(row, prefix, value);
             self.point(prefix, self.place, row);
         }
-        // One that was wanted is given another round, in a bucket that may be another.
+        // One that was wanted goes home, or is given another round, in a bucket that may be another.
         while let Some(Spared { prefix, value }) = spared.pop() {
             let place = self.geometry.place(&prefix);
             let is_other = place.bucket != self.place.bucket;
+            if is_other {
+                bucket::begin(self.words, place.bucket);
+            }
+            let is_home = self.at(&place).bring_home(&prefix, &value);
+            if is_other {
+                bucket::end(self.words, place.bucket, 0);
+            }
+            if is_home {
+                continue;
+            }
             // Room first, and then the change. To make room may change the same bucket: begun twice, its
             // stamp would look like a mark, which readers overlook, and the words written after that
             // are ordered behind nothing else. On a processor that reorders stores a reader could take
@@ -339,19 +490,20 @@ impl Changing<'_> {
         if free.is_some() {
             self.ring.rows += 1;
         } else {
-            self.wipe(load(at).at());
+            self.wipe(load(at).row(place));
+            self.ring.at_home -= usize::from(load(at).is_home());
             self.ring.evictions += 1;
         }
         Slot::new(place.fingerprint, row).store(self.words, place.bucket, at);
     }
 
     fn append(&mut self, row: usize, prefix: &Prefix, value: &[u8]) {
-        self.write(row, Header::of_value(value.len()), prefix, value);
+        let at = place_in_words(self.place, row);
+        self.write(at, Header::of_value(value.len()), prefix, value);
     }
 
     /// Writes a row to its words.
-    pub(super) fn write(&mut self, row: usize, header: Header, prefix: &Prefix, value: &[u8]) {
-        let at = place_in_words(self.place, row);
+    pub(super) fn write(&mut self, at: usize, header: Header, prefix: &Prefix, value: &[u8]) {
         header.store(self.words, at);
         for (word, part) in self.words[at + 1..].iter().zip(ring::prefix_words(prefix)) {
             word.store(part, Ordering::Relaxed);
@@ -424,7 +576,7 @@ impl Changing<'_> {
         } else {
             self.ring.evictions += 1;
         }
-        self.wipe(row);
+        self.wipe(at);
     }
 }
 

@@ -128,6 +128,15 @@ impl Row {
         Some(LatestRow::at(self.layout?, &self.bytes))
     }
 
+    /// The contract of the view that was asked, if there is an answer.
+    #[inline]
+    fn answered(&self) -> Result<&Contract> {
+        match (&self.contract, self.verdict) {
+            (Some(contract), Some(_)) => Ok(contract),
+            _ => Err(no_answer()),
+        }
+    }
+
     /// What is known of a feature of this contract.
     #[inline]
     fn told(&self, contract: &Contract, feature: &Feature) -> Result<Told<'_>> {
@@ -159,16 +168,12 @@ impl Row {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view or of
-    /// another store;
+    /// another store, and where no read has filled the row, or the last one failed;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
-        let told = match &self.contract {
-            Some(contract) => {
-                contract.check_owns(feature.view.0)?;
-                self.told(contract, feature)?
-            }
-            None => Told::ABSENT,
-        };
+        let contract = self.answered()?;
+        contract.check_owns(feature.view.0)?;
+        let told = self.told(contract, feature)?;
         let value = told
             .bytes
             .map(|bytes| value::decode(feature.ty(), bytes).ok_or_else(|| not_a(feature, bytes)));
@@ -185,11 +190,7 @@ impl Row {
     /// [`NotFound`](crate::ErrorKind::NotFound) offers the nearest name; else as
     /// [`answer`](Self::answer).
     pub fn by_name(&self, name: &str) -> Result<Answer<'_>> {
-        let contract = self
-            .contract
-            .as_ref()
-            .ok_or_else(|| Error::invalid("the row was never filled: read into it first"))?;
-        self.answer(contract.feature(name)?)
+        self.answer(self.answered()?.feature(name)?)
     }
 
     /// The value of a feature that is present or stale; none otherwise.
@@ -205,17 +206,12 @@ impl Row {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view or of
-    /// another store, or one that is younger than the view handle that the row was read with;
+    /// another store, or one that is younger than the view handle that the row was read with, and where
+    /// no read has filled the row, or the last one failed;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
     #[inline]
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
-        let Some(contract) = &self.contract else {
-            return Ok(Seen {
-                status: Status::Absent,
-                value: None,
-                event_time: None,
-            });
-        };
+        let contract = self.answered()?;
         contract.check_owns(feature.view())?;
         // Something may be stored of a feature that is not known, so "absent" could be a lie.
         let known = contract
@@ -243,6 +239,14 @@ impl Row {
             .iter()
             .map(|feature| (feature, self.answer(feature)))
     }
+}
+
+#[cold]
+fn no_answer() -> Error {
+    Error::invalid(
+        "the row holds no answer: nothing was read into it yet, or the read into it failed; read into it \
+         first, and look at what that returns",
+    )
 }
 
 #[cold]

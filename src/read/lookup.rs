@@ -117,7 +117,7 @@ impl<'a> Lookup<'a> {
         }
         let stored = self.kv.get(Family::Latest, entity.prefix(), self.at)?;
         let value = match &stored {
-            Some(stored) => Some(checksum::open(LATEST, entity.prefix(), stored)?),
+            Some(stored) => Some(open_latest(entity.prefix(), stored)?),
             None => None,
         };
         if let Some((cache, stamp)) = noted {
@@ -269,6 +269,16 @@ fn judge(entity: &Entity, t: Timestamp, row: &mut Row) -> Result<bool> {
         Some(latest) => answers(entity, &latest, t),
         None => Ok(true),
     }
+}
+
+/// A latest row as it is stored, without its checksum. There is none of no bytes: that is how it is said in
+/// memory that an entity has none.
+pub(super) fn open_latest<'a>(prefix: &Prefix, stored: &'a [u8]) -> Result<&'a [u8]> {
+    let value = checksum::open(LATEST, prefix, stored)?;
+    if value.is_empty() {
+        LatestRow::parse(value).map_err(|e| under(prefix, e))?;
+    }
+    Ok(value)
 }
 
 fn open_version<'a>(key: &[u8], stored: &'a [u8], entity: &[u8]) -> Result<HistoryRow<'a>> {

@@ -1,10 +1,9 @@
 //! Many rows at once, all of one state of the store.
 
-use super::lookup::{Cached, LATEST, Lookup};
+use super::lookup::{Cached, Lookup, open_latest};
 use crate::cache::{RowCache, Stamp};
 use crate::catalog::{Entity, View};
 use crate::error::Result;
-use crate::format::checksum;
 use crate::kv::Family;
 use crate::query::{Question, Row};
 
@@ -55,7 +54,7 @@ fn read_cached<'c>(
     rows: &mut [Row],
 ) -> Result<()> {
     for (view, entity) in asked.iter().take(BUCKETS_AHEAD) {
-        cache_of(view).inspect(|cache| cache.expect(entity.prefix()));
+        cache_of(view).inspect(|cache| cache.expect_bucket(entity.prefix()));
     }
     for (view, entity) in asked.iter().take(ROWS_AHEAD) {
         cache_of(view).inspect(|cache| cache.expect_row(entity.prefix()));
@@ -63,7 +62,7 @@ fn read_cached<'c>(
     let mut seen = Vec::with_capacity(asked.len());
     for (at, (view, entity)) in asked.iter().enumerate() {
         if let Some((view, ahead)) = asked.get(at + BUCKETS_AHEAD) {
-            cache_of(view).inspect(|cache| cache.expect(ahead.prefix()));
+            cache_of(view).inspect(|cache| cache.expect_bucket(ahead.prefix()));
         }
         if let Some((view, ahead)) = asked.get(at + ROWS_AHEAD) {
             cache_of(view).inspect(|cache| cache.expect_row(ahead.prefix()));
@@ -108,7 +107,7 @@ fn read_stored(
         let (view, entity) = asked[at];
         let stored = stored?;
         let value = match &stored {
-            Some(stored) => Some(checksum::open(LATEST, entity.prefix(), stored)?),
+            Some(stored) => Some(open_latest(entity.prefix(), stored)?),
             None => None,
         };
         if let (Some(cache), Some(stamp)) = (asker.cache_of(view), noted) {

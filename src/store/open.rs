@@ -2,6 +2,7 @@
 
 use super::directory::{self, Found, Lock};
 use super::reserve::Reserve;
+use super::resident::typical_value_bytes;
 use super::{
     Engine, Examination, NextView, Store, StoreOptions, Syncing, examine, loss, watermark,
 };
@@ -79,7 +80,10 @@ impl Store {
         // 6. Have in memory what is to be there.
         let cache = match shares.row_cache {
             0 => None,
-            bytes => Some(RowCache::new(bytes as u64)?),
+            bytes => {
+                let typical = typical_value_bytes(&kv, &catalog.all());
+                Some(RowCache::new(bytes as u64, typical)?)
+            }
         };
         let caches = Caches::new(cache, options.resident.load(&kv, &catalog, &shares)?);
         // 7. Start what runs beside.

@@ -17,6 +17,10 @@ use std::sync::Arc;
 /// Room for rows to come where nobody has said how much there is to be. It takes no memory until they do.
 const BYTES_TO_GROW: u64 = 64 << 20;
 
+/// So many rows of so many views are looked at to learn how large they are.
+const ROWS_SAMPLED: usize = 200;
+const VIEWS_SAMPLED: usize = 50;
+
 /// What was chosen.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resident {
@@ -136,11 +140,12 @@ impl Resident {
             return Ok(None);
         }
         let views = self.views(catalog)?;
+        let typical = typical_value_bytes(kv, &views);
         let bytes = match shares.resident as u64 {
-            0 => with_room_to_grow(needed(kv, &views)?),
+            0 => with_room_to_grow(needed(kv, &views, typical)?),
             bytes => bytes,
         };
-        let cache = RowCache::keeping(bytes)?;
+        let cache = RowCache::keeping(bytes, typical)?;
         let mut is_too_little = false;
         walk(kv, &views, |prefix, stored| {
             let value = checksum::open("a latest row", prefix, stored)?;
@@ -149,7 +154,7 @@ impl Resident {
             Ok(())
         })?;
         if is_too_little {
-            return Err(too_little(needed(kv, &views)?, bytes));
+            return Err(too_little(needed(kv, &views, typical)?, bytes));
         }
         cache.loaded();
         Ok(Some(cache))
@@ -169,14 +174,37 @@ impl Resident {
 }
 
 /// How many bytes the rows of views take in memory.
-fn needed(kv: &Kv, views: &[Arc<ViewState>]) -> Result<u64> {
-    let mut bytes = 0;
+fn needed(kv: &Kv, views: &[Arc<ViewState>], typical: usize) -> Result<u64> {
+    let (mut rows, mut bytes) = (0, 0);
     walk(kv, views, |_, stored| {
         let length = stored.len().saturating_sub(checksum::WIDTH);
-        bytes += RowCache::bytes_of_row(length).unwrap_or(0);
+        if let Some(of_row) = RowCache::bytes_of_row(length) {
+            (rows, bytes) = (rows + 1, bytes + of_row);
+        }
         Ok(())
     })?;
-    Ok(RowCache::bytes_of_rows(bytes))
+    Ok(RowCache::bytes_of_rows(rows, bytes, typical))
+}
+
+/// How large the values of latest rows mostly are, by some of each view; within one they are in random order.
+/// Whoever asks for a row that cannot be read is told; here it only counts for nothing.
+pub(super) fn typical_value_bytes(kv: &Kv, views: &[Arc<ViewState>]) -> usize {
+    let mut lengths = Vec::new();
+    let mut cursor = kv.cursor(Family::Latest, Walk::Range, None);
+    for view in views.iter().take(VIEWS_SAMPLED) {
+        let start = key::view_start(view.id);
+        let mut went = cursor.seek(&start);
+        for _ in 0..ROWS_SAMPLED {
+            let (Ok(()), Some((_, stored))) = (went, cursor.item_in(&start)) else {
+                break;
+            };
+            lengths.push(stored.len().saturating_sub(checksum::WIDTH));
+            went = cursor.next();
+        }
+    }
+    lengths.sort_unstable();
+    let typical = lengths.get(lengths.len() * 3 / 4).copied();
+    typical.unwrap_or(RowCache::TYPICAL_VALUE_BYTES)
 }
 
 /// Every latest row of views, as it is stored.
@@ -225,6 +253,6 @@ fn too_little(needed: u64, given: u64) -> Error {
         "the rows of the resident views take about {needed} bytes in memory, more where they spread \
          unevenly, and may take {given}; set resident_bytes to {} or more, so that they can grow, or name \
          fewer views",
-        with_room_to_grow(needed)
+        with_room_to_grow(needed).max(given.saturating_add(given / 2))
     ))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Verdict;
+use crate::format::checksum;
 use crate::query::Question;
 use crate::schema::Retention;
 use crate::time::{ManualClock, Span};
@@ -126,4 +127,34 @@ fn a_damaged_row_of_a_resident_view_is_refused_by_the_name_of_the_view() {
     assert!(text.contains("resident view \"right\""), "{text}");
     assert!(text.contains("fails its checksum"), "{text}");
     open(&["left"]).unwrap();
+}
+
+#[test]
+fn a_latest_row_of_no_bytes_is_damage_and_never_an_answer() {
+    // Who is hurt: whoever is told that nothing was ever said about an entity, because its row is gone.
+    for row_cache in [0, 1 << 20] {
+        let home = tempfile::tempdir().unwrap();
+        let options = StoreOptions::new()
+            .create_if_missing(true)
+            .row_cache_bytes(row_cache);
+        let store = options.open(home.path().join("store")).unwrap();
+        let view = ViewDefinition::builder("v")
+            .key("id", Type::I64)
+            .feature("n", Type::I64);
+        store.apply(view.build().unwrap()).unwrap();
+        let view = store.view("v").unwrap();
+        let one = view.entity([1i64]).unwrap();
+        let mut stored = Vec::new();
+        checksum::seal(one.prefix(), &mut stored, 0);
+        let mut batch = store.kv().batch();
+        batch.put_sealed(Family::Latest, one.prefix(), &stored);
+        batch.commit().unwrap();
+        for _ in 0..2 {
+            let alone = store.get(&view, &one, Question::latest()).unwrap_err();
+            let among = store
+                .get_many(&view, std::slice::from_ref(&one), Question::latest())
+                .unwrap_err();
+            assert_eq!([alone.kind(), among.kind()], [ErrorKind::Corrupt; 2]);
+        }
+    }
 }

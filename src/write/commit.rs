@@ -404,14 +404,16 @@ impl Writer {
             marked.for_each(Marked::withdraw);
             return Err(pressure::refused(&self.kv.nearest_limit()?));
         }
-        marked.for_each(Marked::publish);
-        failpoint::pass("write.after_commit");
         if let Some((change, held)) = quarantine {
             held.committed(change);
         }
         for (view, et) in newest {
             view.accepted(*et);
         }
+        // Memory may have to be put in order for the rows, and nobody but their readers has to wait for that.
+        drop(held);
+        marked.for_each(Marked::publish);
+        failpoint::pass("write.after_commit");
         Ok(())
     }
 

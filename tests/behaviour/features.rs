@@ -258,7 +258,7 @@ fn a_struct_keeps_to_its_own_view() {
     }
     assert_eq!(
         Row::new().read(&fields).unwrap_err().kind(),
-        ErrorKind::NoValue
+        ErrorKind::InvalidArgument
     );
     let mut batch = WriteBatch::new();
     let weather = Weather {

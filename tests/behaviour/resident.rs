@@ -226,7 +226,7 @@ fn a_row_that_does_not_fit_is_read_from_the_database() {
     (0..20).for_each(|n| write_note(&world.store, &n.to_string(), 3, 3_000));
     let counts = resident(&world.store);
     assert!(counts.evicted > 0 && !counts.is_complete, "{counts:?}");
-    assert!(counts.rows > 20, "{counts:?}");
+    assert!(counts.rows >= 15, "{counts:?}");
     assert!(counts.used_bytes <= counts.capacity_bytes, "{counts:?}");
     for _ in 0..2 {
         for n in 0..100 {
@@ -313,11 +313,8 @@ fn a_row_that_was_read_into_in_vain_holds_nothing() {
     // What is in memory knows that it does not answer any more.
     let failed = world.store.get_into(&view, &entity, question, &mut row);
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Corrupt);
-    let temp = row.by_name("temp").unwrap();
-    assert_eq!(
-        (temp.status, row.verdict()),
-        (Status::Absent, Verdict::Never)
-    );
+    let error = row.by_name("temp").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]

@@ -201,7 +201,8 @@ fn what_a_refused_question_was_to_fill_holds_no_answer_of_before() {
     );
     let set = FeatureSet::new([view.clone(), view.clone()]);
     let both = [newark.clone(), newark.clone()];
-    let holds = |row: &Row| row.by_name("temp").unwrap().status;
+    let temp = view.feature::<f64>("temp").unwrap();
+    let holds = |row: &Row| row.get(&temp).is_ok();
     let refused: [(&[Entity], Question); 2] =
         [(&[newark.clone(), stranger], latest), (&both, demanding)];
     for (entities, question) in refused {
@@ -218,14 +219,14 @@ fn what_a_refused_question_was_to_fill_holds_no_answer_of_before() {
             .store
             .get_set_into(&set, &both, latest, &mut in_set)
             .unwrap();
-        let all = |row: &Row, rows: &[Row], set: &SetRow| -> Vec<Status> {
+        let all = |row: &Row, rows: &[Row], set: &SetRow| -> Vec<bool> {
             rows.iter()
                 .chain(set.rows())
                 .chain([row])
                 .map(holds)
                 .collect()
         };
-        assert_eq!(all(&row, &rows, &in_set), [Status::Present; 5]);
+        assert_eq!(all(&row, &rows, &in_set), [true; 5]);
         world
             .store
             .get_into(&view, &entities[1], question, &mut row)
@@ -238,6 +239,9 @@ fn what_a_refused_question_was_to_fill_holds_no_answer_of_before() {
             .store
             .get_set_into(&set, entities, question, &mut in_set)
             .unwrap_err();
-        assert_eq!(all(&row, &rows, &in_set), [Status::Absent; 5]);
+        assert_eq!(all(&row, &rows, &in_set), [false; 5]);
+        let error = row.by_name("temp").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("holds no answer"), "{error}");
     }
 }

@@ -57,7 +57,15 @@ impl Scene {
     /// A cache so small that it holds no more than the rows of a model.
     pub(crate) fn of_buckets(buckets: u64) -> Scene {
         Scene {
-            cache: RowCache::of(640 * buckets, false).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, false, 0).expect("memory of a model"),
+            database: Database::new(),
+        }
+    }
+
+    /// The same with room for a small row beside each bucket.
+    pub(crate) fn of_homes(buckets: u64) -> Scene {
+        Scene {
+            cache: RowCache::of(640 * buckets, false, 8).expect("memory of a model"),
             database: Database::new(),
         }
     }
@@ -65,7 +73,7 @@ impl Scene {
     /// A cache that gives no row up, and knows that there is none yet.
     pub(crate) fn resident(buckets: u64) -> Scene {
         let scene = Scene {
-            cache: RowCache::of(640 * buckets, true).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, true, 0).expect("memory of a model"),
             database: Database::new(),
         };
         scene.cache.loaded();

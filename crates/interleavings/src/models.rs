@@ -24,6 +24,8 @@ models! {
         a_reader_never_sees_a_torn_row,
         a_room_that_is_used_again_is_never_answered_from,
         a_row_in_another_round_is_never_answered_in_part,
+        a_row_at_home_is_never_answered_in_part,
+        a_row_that_is_driven_from_home_is_never_answered_in_part,
         two_reads_in_a_row_never_go_back,
         two_reads_of_two_readers_never_go_back,
         a_fill_is_never_seen_in_part,
