@@ -9,7 +9,8 @@ use asof::{
 use std::sync::Arc;
 
 fn main() -> Result<()> {
-    // A store of one's own and a clock that we move by hand. In a service: `Store::open(path)`.
+    // A store of one's own and a clock that we move by hand. In a service:
+    // `StoreOptions::new().create_if_missing(true).open(path)`.
     let clock = Arc::new(ManualClock::at(Timestamp::parse("2013-01-01T12:00:00Z")?));
     let store = StoreOptions::new()
         .clock(clock.clone())

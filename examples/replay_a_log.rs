@@ -43,7 +43,8 @@ fn log() -> Vec<String> {
     records
 }
 
-/// Takes records in, in batches of this size. The offset is only told to the quarantine, so that a
+/// Takes records in, in batches of this size. How far it came is kept here, outside of the store; a store that
+/// keeps it itself is told by `WriteBatch::from_log` and asked by `Store::position`. The offset is only told to the quarantine, so that a
 /// bad record is one entry however often it comes.
 fn take_in(
     store: &Store,
@@ -93,7 +94,7 @@ fn main() -> Result<()> {
         "a bad record is one entry however often it comes"
     );
 
-    // And a store that saw everything backwards, in single records now and then twice.
+    // And a store that saw everything backwards, in batches of 17, and every third record once more.
     let mut shuffled: Vec<usize> = all.iter().rev().copied().collect();
     shuffled.extend((0..RECORDS).step_by(3));
     println!(

@@ -82,7 +82,7 @@
 //! | platform | state |
 //! |---|---|
 //! | Linux on x86-64, a local file system | what every change is tested on, kills and damage included |
-//! | Linux on aarch64, macOS | expected to work and not tested: no code is written for Linux alone |
+//! | Linux on aarch64, macOS | expected to work and not tested; on macOS large pages, the host in the lock and the run of the machine that wrote are missing, which Linux tells |
 //! | Windows | not supported: a new store syncs its directory, which Windows refuses |
 //! | 32-bit targets | not supported: a block cache and a history want more than their address space |
 //! | network file systems | not supported: locks and fsync do not hold there what they promise |

@@ -5,7 +5,8 @@
 //!
 //! > **Every answer is a pure function of the set of accepted events, the question and the clock.**
 //!
-//! No order of arrival, no repetition, no batching, no compaction and no crash changes an answer.
+//! Of the accepted events no order of arrival, no repetition, no batching, no compaction and no crash changes an
+//! answer. To forget (a history window, an erase) and to change a view are acts of their own, in an order.
 //!
 //! # A short course
 //!

@@ -2,7 +2,7 @@
 # Builds the benchmark against the librocksdb.a that the workspace has built already, and runs it:
 #
 #     crates/asof-bench/run.sh reads --json /tmp/figures/reads.json
-#     crates/asof-bench/run.sh all --json /tmp/figures        # each command, an hour or two
+#     crates/asof-bench/run.sh all --json /tmp/figures        # each command, about two hours
 #     crates/asof-bench/run.sh all --quick                    # does it run at all
 #     crates/asof-bench/run.sh test                           # its own few tests
 #     crates/asof-bench/run.sh render --json /tmp/figures --into BENCHMARKS.md
@@ -15,7 +15,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 target="${CARGO_TARGET_DIR:-$root/target}"
 if [[ -z "${ROCKSDB_LIB_DIR:-}" ]]; then
     # Reports where the workspace's own build put the library; builds it if it is not there.
-    ROCKSDB_LIB_DIR="$(cd "$root" && cargo build --release --locked --message-format=json 2>/dev/null |
+    ROCKSDB_LIB_DIR="$(cd "$root" && cargo build --release --locked --message-format=json |
         grep -o '"out_dir":"[^"]*librocksdb-sys-[^"]*"' | head -n 1 | cut -d'"' -f4)"
 fi
 export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1 CARGO_TARGET_DIR="$target/bench"

@@ -1,7 +1,7 @@
 //! Answering.
 //!
-//! [`Read`] is one sealed trait: a live store, a snapshot of it and, later, a frozen file answer the
-//! same questions in the same words.
+//! [`Read`] is one sealed trait: a live store and a snapshot of it answer the same questions in the same
+//! words.
 
 mod explain;
 mod feature_set;

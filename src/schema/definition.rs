@@ -98,7 +98,8 @@ impl FeatureDefinition {
         self
     }
 
-    /// The first name this feature ever had, where it has been renamed since.
+    /// The first name this feature ever had, for a view that is defined anew from one where it was called
+    /// otherwise. In a stored view nothing is renamed: [`Store::apply`](crate::Store::apply) refuses it.
     #[must_use]
     pub fn was(mut self, birth_name: impl Into<String>) -> Self {
         self.was = Some(birth_name.into());

@@ -34,7 +34,7 @@ impl ViewDefinition {
     ///     embedding = "vector<f32,8>"
     ///     tags = "list<string>"
     ///     risk = { type = "f64", nullable = true, finite = true }  # no NaN, no infinity
-    ///     orders_7d = { type = "i64", was = "orders" }             # renamed since
+    ///     orders_7d = { type = "i64", was = "orders" }             # as it was called before
     ///
     ///     [time]
     ///     ttl = "30d"                  # how long a value lives; "none" where it is not said

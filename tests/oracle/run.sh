@@ -5,8 +5,8 @@
 #
 #     bash tests/oracle/run.sh [DATA_DIR]
 #
-# DATA_DIR holds flights.csv.gz and weather.csv.gz of nycflights13; without one, the year beside the
-# repository, and where that is missing, the month that `asof demo` ships. ASOF_BIN names a binary
+# DATA_DIR holds flights.csv.gz and weather.csv.gz of nycflights13; without one, and without ASOF_YEAR, which
+# names such a directory too, it is the month that `asof demo` ships. ASOF_BIN names a binary
 # that is built already. ASOF_REQUIRE=polars makes a failure of what is else skipped.
 set -euo pipefail
 data=""
@@ -14,11 +14,11 @@ if [[ -n "${1:-}" ]]; then data="$(realpath "$1")"; fi
 if [[ -n "${ASOF_BIN:-}" ]]; then ASOF_BIN="$(realpath "$ASOF_BIN")"; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 views=crates/asof-cli/data
-year=../shared/data/nycflights13
+year="${ASOF_YEAR:-}"
 
 if [[ -z "$data" ]]; then
     data="$views"
-    if [[ -d "$year" ]]; then data="$year"; fi
+    if [[ -d "$year" ]]; then data="$(realpath "$year")"; fi
 fi
 
 scratch="$(mktemp -d)"
