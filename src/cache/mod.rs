@@ -101,12 +101,8 @@ impl RowCache {
     /// # Errors
     /// `InvalidArgument` when the operating system does not give so much address space.
     pub(crate) fn new(bytes: u64, typical: usize) -> Result<RowCache> {
-        RowCache::of(
-            bytes.max(RowCache::BYTES_MIN),
-            false,
-            shard::home_words(typical),
-        )
-        .map_err(|error| too_many("a row cache", bytes, error))
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), false, typical)
+            .map_err(|error| too_many("a row cache", bytes, error))
     }
 
     /// One that gives no row up to make room for another. It is to be [loaded](Self::load).
@@ -114,17 +110,13 @@ impl RowCache {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn keeping(bytes: u64, typical: usize) -> Result<RowCache> {
-        RowCache::of(
-            bytes.max(RowCache::BYTES_MIN),
-            true,
-            shard::home_words(typical),
-        )
-        .map_err(|error| too_many("a memory for resident views", bytes, error))
+        RowCache::of(bytes.max(RowCache::BYTES_MIN), true, typical)
+            .map_err(|error| too_many("a memory for resident views", bytes, error))
     }
 
     /// The same of any size, however little it is worth.
-    pub(crate) fn of(bytes: u64, keeps: bool, home_words: usize) -> io::Result<RowCache> {
-        let geometry = Geometry::of(bytes, keeps, home_words);
+    pub(crate) fn of(bytes: u64, keeps: bool, typical: usize) -> io::Result<RowCache> {
+        let geometry = Geometry::of(bytes, keeps, typical);
         Ok(RowCache {
             words: Words::zeroed(geometry.words())?,
             geometry,
@@ -185,7 +177,13 @@ impl RowCache {
             return;
         }
         let place = self.geometry.place(prefix);
-        let mut ring = self.shards[place.shard].lock();
+        let shard = &self.shards[place.shard];
+        // Where a shard is being packed, no read waits for it.
+        let ring = match self.geometry.keeps {
+            true => shard.try_lock(),
+            false => Some(shard.lock()),
+        };
+        let Some(mut ring) = ring else { return };
         if bucket::begin_if(&self.words, place.bucket, noted) {
             let is_here = self.change(&mut ring, &place, prefix, Some(value), false);
             ring.fills += u64::from(is_here);
@@ -218,7 +216,7 @@ impl RowCache {
 
     /// How many bytes a cache takes that keeps so many rows of so many bytes together, buckets and all.
     pub(crate) fn bytes_of_rows(rows: u64, bytes: u64, typical: usize) -> u64 {
-        Geometry::bytes_of_rows(rows, bytes, shard::home_words(typical))
+        Geometry::bytes_of_rows(rows, bytes, typical)
     }
 
     fn value_bytes_max(&self) -> usize {

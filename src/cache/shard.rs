@@ -33,6 +33,10 @@ impl Shard {
     pub(super) fn lock(&self) -> MutexGuard<'_, Ring> {
         self.0.lock()
     }
+
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Ring>> {
+        self.0.try_lock()
+    }
 }
 
 /// How the words are divided: all buckets first, then all rings.
@@ -62,13 +66,18 @@ pub(super) struct Place {
 }
 
 impl Geometry {
-    /// Divides so many bytes, for rows of which most have no larger values than that.
-    pub(super) fn of(bytes: u64, keeps: bool, home_words: usize) -> Geometry {
+    /// Divides so many bytes, for rows of which most have values of no more than `typical` bytes.
+    pub(super) fn of(bytes: u64, keeps: bool, typical: usize) -> Geometry {
         // As many locks as are useful, each with room for many rows of the largest kind. Where none is
-        // given up, for so many that one shard is about as full as another, and for no more than are
-        // soon packed.
-        let (rows, shards_max) = if keeps { (128, 1024) } else { (8, 64) };
-        let most = (bytes / (rows * VALUE_BYTES_MAX as u64)).clamp(1, shards_max);
+        // given up, for so many of either kind that one shard is about as full as another, and for no more
+        // than are soon packed.
+        let home_words = home_words(typical);
+        let largest = VALUE_BYTES_MAX as u64;
+        let (least, shards_max) = match keeps {
+            true => ((128 * largest).max(2_048 * typical as u64), 1024),
+            false => (8 * largest, 64),
+        };
+        let most = (bytes / least).clamp(1, shards_max);
         let shard_bits = most.ilog2();
         let shards = 1 << shard_bits;
         let of_shard = bytes / shards as u64;
@@ -88,7 +97,8 @@ impl Geometry {
     ///
     /// With `load` rows a bucket, spread evenly, `1 - exp(-load)` of the homes are taken; the other rows are in
     /// the ring, and so are the places that a bucket has not.
-    pub(super) fn bytes_of_rows(rows: u64, bytes: u64, home_words: usize) -> u64 {
+    pub(super) fn bytes_of_rows(rows: u64, bytes: u64, typical: usize) -> u64 {
+        let home_words = home_words(typical);
         let mean = bytes as f64 / rows.max(1) as f64;
         let ring = (BYTES_PER_BUCKET - (BUCKET_BYTES + home_words * 8) as u64) as f64;
         let takes = |load: f64| {
@@ -164,7 +174,7 @@ impl Place {
 
 /// How many words beside a bucket hold most rows of a size, whole lines of the processor's cache; none where that
 /// is too many.
-pub(super) fn home_words(value_bytes: usize) -> usize {
+fn home_words(value_bytes: usize) -> usize {
     let row = Header::of_value(value_bytes).words();
     let words = (row + row / 8).next_multiple_of(BUCKET_WORDS);
     if words <= HOME_WORDS_MAX { words } else { 0 }

@@ -42,7 +42,8 @@ impl StoreOptions {
     /// [`ResidentStats::evicted`](crate::ResidentStats::evicted) and told once to a subscriber of `tracing`.
     ///
     /// Where rows have outgrown their rooms and the next finds none, the writer that needs it packs the rows of
-    /// its part of the memory, about 8 MiB: a few milliseconds, in which reads of that part go to the database.
+    /// its part of the memory, 8 to 16 MiB of up to 16 GiB: milliseconds, in which reads of that part go to the
+    /// database.
     ///
     /// What the row cache does not answer, this does not either: questions about the past, snapshots, and
     /// an entity of which a future fact has come due since it was last written.

@@ -47,6 +47,9 @@ impl Database {
     }
 }
 
+/// Rows of this size have no room beside their buckets.
+const TOO_LARGE: usize = 10_000;
+
 /// Where the entities of a model stand: in a cache of one bucket, or each in a bucket of its own.
 pub(crate) struct Scene {
     pub(crate) cache: RowCache,
@@ -57,7 +60,7 @@ impl Scene {
     /// A cache so small that it holds no more than the rows of a model.
     pub(crate) fn of_buckets(buckets: u64) -> Scene {
         Scene {
-            cache: RowCache::of(640 * buckets, false, 0).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, false, TOO_LARGE).expect("memory of a model"),
             database: Database::new(),
         }
     }
@@ -65,7 +68,7 @@ impl Scene {
     /// The same with room for a small row beside each bucket.
     pub(crate) fn of_homes(buckets: u64) -> Scene {
         Scene {
-            cache: RowCache::of(640 * buckets, false, 8).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, false, 3 * 8).expect("memory of a model"),
             database: Database::new(),
         }
     }
@@ -73,7 +76,7 @@ impl Scene {
     /// A cache that gives no row up, and knows that there is none yet.
     pub(crate) fn resident(buckets: u64) -> Scene {
         let scene = Scene {
-            cache: RowCache::of(640 * buckets, true, 0).expect("memory of a model"),
+            cache: RowCache::of(640 * buckets, true, TOO_LARGE).expect("memory of a model"),
             database: Database::new(),
         };
         scene.cache.loaded();

@@ -84,6 +84,14 @@ impl<T> Mutex<T> {
             held: Some(locked(&self.0)),
         }
     }
+
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let held = self.0.try_lock().ok()?;
+        Some(MutexGuard {
+            of: &self.0,
+            held: Some(held),
+        })
+    }
 }
 
 fn locked<T>(mutex: &checked::Mutex<T>) -> checked::MutexGuard<'_, T> {
