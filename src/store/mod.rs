@@ -447,17 +447,15 @@ impl Syncing {
     fn start(self) -> Result<std::thread::JoinHandle<()>> {
         background::spawn("asof-sync", move || {
             let ran = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                let pace = background::Pace::default();
                 let doing = || {
-                    let synced = pace.of_a_sync(|| sync(&self.kv, &self.catalog, self.clock.now()));
+                    let synced = sync(&self.kv, &self.catalog, self.clock.now());
                     synced.inspect_err(|error| self.poison.set(error))
                 };
-                let resting = || {
+                self.syncer.run(doing, || {
                     if let Err(error) = self.kv.settle() {
                         self.poison.set(&error);
                     }
-                };
-                self.syncer.run(doing, resting, || pace.may_pause());
+                });
             }));
             if ran.is_err() {
                 // A clock of the host's may panic; whoever waits must hear of it.

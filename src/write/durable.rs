@@ -19,9 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// After a pause in vain so many syncs begin at once.
-const SYNCS_UNPAUSED: u32 = 31;
-
 /// So long after the last sync the syncer rests.
 const REST: Duration = Duration::from_secs(1);
 
@@ -40,8 +37,6 @@ struct State {
     committed: u64,
     /// Somebody waits for batches up to here.
     wanted: u64,
-    /// How many callers have asked for a batch of theirs to be made durable.
-    asked: u64,
     /// Batches up to here are durable.
     done: u64,
     wakers: Vec<(u64, Waker)>,
@@ -77,13 +72,8 @@ impl Syncer {
     }
 
     /// Asks for batches up to `number` to be made durable, without waiting.
-    fn ask(&self, number: u64) {
+    pub(crate) fn want(&self, number: u64) {
         let mut state = self.state.lock();
-        state.asked += 1;
-        self.want(&mut state, number);
-    }
-
-    fn want(&self, state: &mut State, number: u64) {
         if state.wanted < number {
             state.wanted = number;
             self.wanted_more.notify_one();
@@ -93,20 +83,10 @@ impl Syncer {
     /// Makes what is wanted durable, again and again, until stopped. Runs on a thread of its own;
     /// `sync` makes everything in the log durable. `rest` is called once after a second in which
     /// nothing was wanted, when something was synced before.
-    ///
-    /// Whoever a sync lets go mostly writes again at once. Of sixteen such callers eight would wait for each sync
-    /// while the other eight wait for the next. So the syncer pauses until as many have asked as took part
-    /// before, or until `pause` says that it has been long enough.
-    pub(crate) fn run(
-        &self,
-        sync: impl Fn() -> Result<()>,
-        rest: impl Fn(),
-        pause: impl Fn() -> bool,
-    ) {
+    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>, rest: impl Fn()) {
         let mut restless = false;
-        let mut crowd = Crowd::default();
         loop {
-            {
+            let covers = {
                 let mut state = self.state.lock();
                 while state.wanted <= state.done && !state.stopping {
                     if !restless {
@@ -125,19 +105,11 @@ impl Syncer {
                     wakers.into_iter().for_each(|(_, waker)| waker.wake());
                     return;
                 }
-            }
-            crowd.gather(|| self.state.lock().asked, &pause);
-            let (covers, asked) = {
-                let state = self.state.lock();
-                if state.failed.is_some() {
-                    continue;
-                }
-                (state.committed, state.asked)
+                state.committed
             };
             let synced = sync();
             restless = true;
             let mut state = self.state.lock();
-            crowd.was_synced(asked, state.asked);
             match synced {
                 Ok(()) => state.done = covers,
                 // An fsync that failed is never tried again: the next one may succeed without the
@@ -170,47 +142,14 @@ impl Syncer {
     /// Waits until batches up to `number` are durable.
     pub(crate) fn wait(&self, number: u64) -> Result<()> {
         self.owner.check()?;
+        self.want(number);
         let mut state = self.state.lock();
-        self.want(&mut state, number);
         loop {
             if let Some(outcome) = state.outcome(number) {
                 return outcome;
             }
             self.done_more.wait(&mut state);
         }
-    }
-}
-
-/// Who takes part in syncs.
-#[derive(Default)]
-struct Crowd {
-    /// How many had asked before those that are waited for.
-    before: u64,
-    /// So many took part in the last sync, or came meanwhile.
-    expected: u64,
-    /// After one has waited in vain: so many syncs are not waited for.
-    patience: u32,
-}
-
-impl Crowd {
-    /// Pauses until as many have asked as are expected.
-    fn gather(&mut self, asked: impl Fn() -> u64, pause: impl Fn() -> bool) {
-        if self.patience > 0 {
-            self.patience -= 1;
-            return;
-        }
-        while asked() - self.before < self.expected {
-            if !pause() {
-                self.patience = SYNCS_UNPAUSED;
-                return;
-            }
-        }
-    }
-
-    /// A sync that began when so many had asked has ended, when so many had.
-    fn was_synced(&mut self, at_the_start: u64, at_the_end: u64) {
-        self.expected = at_the_end - self.before;
-        self.before = at_the_start;
     }
 }
 
@@ -280,7 +219,7 @@ impl Ticket {
         pending: Option<(Arc<Syncer>, u64)>,
     ) -> Self {
         if let Some((syncer, number)) = &pending {
-            syncer.ask(*number);
+            syncer.want(*number);
         }
         Ticket {
             receipt,
@@ -394,7 +333,7 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(5));
                     Ok(())
                 };
-                syncer.run(sync, || {}, || false);
+                syncer.run(sync, || {});
             });
             let writers: Vec<_> = (0..16)
                 .map(|_| {
@@ -417,82 +356,6 @@ mod tests {
     }
 
     #[test]
-    fn callers_that_come_back_share_the_next_sync_too() {
-        // Who is hurt: whoever has sixteen callers, and pays for the syncs of eight.
-        let syncer = Arc::new(Syncer::default());
-        let submit = |syncer: &Arc<Syncer>| {
-            let number = syncer.committed();
-            let pending = Some((syncer.clone(), number));
-            Ticket::new(Receipt::default(), Vec::new(), pending)
-        };
-        let (syncs, pauses, tickets) =
-            (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(Vec::new()));
-        let first = submit(&syncer);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let sync = || {
-                    // A second caller comes while the first is being synced.
-                    if syncs.fetch_add(1, Ordering::SeqCst) == 0 {
-                        tickets.lock().push(submit(&syncer));
-                    }
-                    Ok(())
-                };
-                let pause = || {
-                    // The first comes back.
-                    if pauses.fetch_add(1, Ordering::SeqCst) == 0 {
-                        tickets.lock().push(submit(&syncer));
-                    }
-                    true
-                };
-                syncer.run(sync, || {}, pause);
-            });
-            first.wait().unwrap();
-            let others = loop {
-                let mut tickets = tickets.lock();
-                if tickets.len() == 2 {
-                    break std::mem::take(&mut *tickets);
-                }
-            };
-            others.into_iter().for_each(|ticket| {
-                ticket.wait().unwrap();
-            });
-            syncer.stop();
-        });
-        let counts = (syncs.load(Ordering::SeqCst), pauses.load(Ordering::SeqCst));
-        assert_eq!(counts, (2, 1));
-    }
-
-    #[test]
-    fn nobody_is_waited_for_who_does_not_come() {
-        // Who is hurt: whoever writes alone, and waits for callers of yesterday.
-        let mut crowd = Crowd::default();
-        let paused = |crowd: &mut Crowd, asked: u64| {
-            let pauses = std::cell::Cell::new(0);
-            crowd.gather(
-                || asked,
-                || {
-                    pauses.set(pauses.get() + 1);
-                    false
-                },
-            );
-            pauses.get()
-        };
-        // Two took part, and one comes.
-        crowd.was_synced(1, 2);
-        assert_eq!(paused(&mut crowd, 2), 1);
-        crowd.was_synced(2, 2);
-        for asked in 3..30 {
-            assert_eq!(paused(&mut crowd, asked), 0, "{asked}");
-            crowd.was_synced(asked, asked);
-        }
-        // One caller alone is never waited for.
-        for asked in 30..100 {
-            assert_eq!(paused(&mut crowd, asked), 0, "{asked}");
-            crowd.was_synced(asked, asked);
-        }
-    }
-
-    #[test]
     fn a_pause_after_a_sync_is_a_rest_and_one_is_enough() {
         // Who is hurt: whoever loses power in a quiet hour, with the newest watermark in memory only.
         let syncer = Arc::new(Syncer::default());
@@ -502,7 +365,7 @@ mod tests {
                 let rest = || {
                     rests.fetch_add(1, Ordering::SeqCst);
                 };
-                syncer.run(|| Ok(()), rest, || false);
+                syncer.run(|| Ok(()), rest);
             });
             std::thread::sleep(REST + REST / 2);
             assert_eq!(rests.load(Ordering::SeqCst), 0, "nothing was synced");
@@ -531,7 +394,7 @@ mod tests {
                     syncs.fetch_add(1, Ordering::SeqCst);
                     Err(Error::new(ErrorKind::Io, "no"))
                 };
-                syncer.run(sync, || {}, || false);
+                syncer.run(sync, || {});
             });
             assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Io);
             let later = syncer.committed();

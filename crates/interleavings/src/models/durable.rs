@@ -47,7 +47,7 @@ impl Scene {
             let rest = || {
                 scene.rests.fetch_add(1, Ordering::Relaxed);
             };
-            scene.syncer.run(|| scene.sync(), rest, || false);
+            scene.syncer.run(|| scene.sync(), rest);
         })
     }
 
