@@ -12,6 +12,13 @@ fn beside(scene: &Arc<Scene>, act: impl FnOnce(&Scene) + 'static) -> thread::Joi
     thread::spawn(move || act(&scene))
 }
 
+/// Puts a row into the cache alone.
+fn put(scene: &Scene, entity: Entity, value: &[u8]) {
+    let mut news = scene.cache.news();
+    news.put(&prefix(entity), value);
+    news.mark().publish();
+}
+
 fn over(thread: thread::JoinHandle<()>) {
     thread.join().expect("a thread of a model ends");
 }
@@ -44,11 +51,6 @@ pub(super) fn a_row_in_another_round_is_never_answered_in_part() {
 /// A row in the oldest room of the ring, which a row of another bucket is about to take.
 fn drive_out(is_wanted: bool) {
     let scene = Arc::new(Scene::of_buckets(2));
-    let put = |scene: &Scene, entity: Entity, value: &[u8]| {
-        let mut news = scene.cache.news();
-        news.put(&prefix(entity), value);
-        news.mark().publish();
-    };
     // The ring of this cache has 144 words: twice 5, seven times 18, once 5, and no room for 5 more.
     // The second is of the same bucket as the first, and is next to go.
     put(&scene, A, b"a word");
@@ -92,11 +94,6 @@ pub(super) fn a_row_at_home_is_never_answered_in_part() {
 pub(super) fn a_row_that_is_driven_from_home_is_never_answered_in_part() {
     check_within(1, || {
         let scene = Arc::new(Scene::of_homes(2));
-        let put = |scene: &Scene, entity: Entity, value: &[u8]| {
-            let mut news = scene.cache.news();
-            news.put(&prefix(entity), value);
-            news.mark().publish();
-        };
         // At home in the two buckets.
         put(&scene, A, b"a word");
         put(&scene, B, b"a word");
@@ -343,16 +340,12 @@ pub(super) fn a_row_that_found_no_room_is_never_taken_for_none() {
 pub(super) fn a_row_that_is_moved_is_never_answered_in_part() {
     check_within(1, || {
         let scene = Arc::new(Scene::resident(2));
-        let put = |scene: &Scene, entity: Entity, words: usize| {
-            let mut news = scene.cache.news();
-            news.put(&prefix(entity), &[9; 12 * 8][..words * 8]);
-            news.mark().publish();
-        };
+        let of_words = |words: usize| vec![9; words * 8];
         // Of 144 words 12, 6, 12 and seven times 16, four of them each for the head.
-        put(&scene, 2, 8);
-        put(&scene, B, 2);
-        put(&scene, 3, 8);
-        (4..=10).for_each(|n| put(&scene, n, 12));
+        put(&scene, 2, &of_words(8));
+        put(&scene, B, &of_words(2));
+        put(&scene, 3, &of_words(8));
+        (4..=10).for_each(|n| put(&scene, n, &of_words(12)));
         // Room for 14 words, in two pieces: before the row that is read, and behind it.
         for entity in [2, 3] {
             let mut news = scene.cache.news();
@@ -367,7 +360,7 @@ pub(super) fn a_row_that_is_moved_is_never_answered_in_part() {
                 assert_eq!(found, [9; 16], "a torn row, or none");
             }
         });
-        put(&scene, A, 10);
+        put(&scene, A, &of_words(10));
         over(reader);
         let counts = scene.cache.counts();
         assert_eq!((counts.rows, counts.evictions), (9, 0), "it was packed");
