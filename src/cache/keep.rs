@@ -134,9 +134,10 @@ impl Changing<'_> {
 
     /// Empties the shard, and leaves no byte of any row in it.
     fn take_all_out(&mut self) -> Rows {
+        let words = self.ring.used + self.ring.at_home * self.geometry.home_words;
         let mut rows = Rows {
             heads: Vec::with_capacity(self.ring.rows as usize),
-            bytes: Vec::with_capacity(self.ring.used * 8),
+            bytes: Vec::with_capacity(words * 8),
         };
         for first in self.geometry.buckets_of(self.place.shard) {
             let of_first = Place {
@@ -173,7 +174,7 @@ impl Changing<'_> {
         rows
     }
 
-    /// The same with the rooms that there are.
+    /// Puts a row in at home, or into a room that is free as the shard is now.
     fn keep_as_it_is(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
         if self.fits_at_home(value) && self.at_home().is_none() {
             let place = self.place_for_a_row();

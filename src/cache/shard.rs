@@ -19,7 +19,7 @@ const TRIES: usize = 4;
 const BYTES_PER_BUCKET: u64 = 640;
 /// Of the rows that could stand at home, so many are no larger than it.
 const HOMELY: f64 = 0.9;
-/// More rows a bucket than there are, were all as small as can be.
+/// Rows a bucket: more than find room, were all as small as can be.
 const LOAD_MAX: f64 = 20.0;
 /// A larger home would be empty too often, and too often too small.
 const HOME_WORDS_MAX: usize = 40;
