@@ -152,6 +152,17 @@ pub(crate) fn refused(rows: usize, first: &str) {
     tell!(warn, "refused", rows = rows, first = first);
 }
 
+/// By the allocator, to the system; bytes that the process had and has.
+pub(crate) fn memory_given_back(had: usize, has: usize, took: std::time::Duration) {
+    tell!(
+        debug,
+        "memory given back",
+        had = had as u64,
+        has = has as u64,
+        took_us = took.as_micros() as u64
+    );
+}
+
 pub(crate) fn floor_moved(namespace: &str, view: &str, floor_micros: i64) {
     tell!(
         info,

@@ -7,6 +7,7 @@ mod directory;
 mod erase;
 mod examine;
 mod files;
+mod heap;
 mod inspect;
 mod loss;
 mod newer;
@@ -134,6 +135,8 @@ struct Engine {
     /// Serialises changes of the catalog: their order matters.
     administration: Mutex<NextView>,
     syncer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Where there is a budget to keep to.
+    heap: Option<heap::Heap>,
     // After everything that uses it.
     _lock: directory::Lock,
     _temp: Option<tempfile::TempDir>,
@@ -363,6 +366,7 @@ impl Drop for Engine {
             // to tidy up would remove the parent's directory under its feet.
             std::mem::forget(self.writer.kv.clone());
             std::mem::forget(self.syncer.get_mut().take());
+            std::mem::forget(self.heap.take());
             std::mem::forget(self._temp.take());
             return;
         }

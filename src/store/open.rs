@@ -1,6 +1,7 @@
 //! The steps of opening, in their order.
 
 use super::directory::{self, Found, Lock};
+use super::heap::Heap;
 use super::reserve::Reserve;
 use super::resident::typical_value_bytes;
 use super::{
@@ -113,6 +114,7 @@ impl Store {
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };
+        let heap = options.memory.budget.map(Heap::keep).transpose()?;
         trace::opened(path, writer.catalog.all().len());
         writer.tell_left_out();
         Ok(Store(Arc::new(Engine {
@@ -123,6 +125,7 @@ impl Store {
             writer,
             administration: Mutex::new(NextView(next_view)),
             syncer: Mutex::new(Some(thread)),
+            heap,
             _lock: lock,
             _temp: temp,
         })))

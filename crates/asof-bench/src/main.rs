@@ -9,6 +9,7 @@
     reason = "a benchmark reads the clock and its arguments, and starts threads"
 )]
 
+mod alone;
 mod ingest;
 mod latency;
 mod machine;
@@ -39,6 +40,7 @@ asof-bench COMMAND [--quick] [--json FILE] [--runs N] [--dir DIR] [--NAME NUMBER
   ingest     buffered, one caller, beside raw RocksDB
   synced     1 to 16 callers that share an fsync
   open-loop  reads at a fixed rate beside ingestion and compaction flat out
+             (--alone, as root: everything else is kept off the readers' core)
   memory     resident memory under a budget and a mixed load
   redis      one key and 100 keys, beside Redis over loopback
   all        each of these, in a process of its own; --json names a directory

@@ -5,6 +5,7 @@
 //! same rate, core and load; what it suffers is the machine's doing. Slices alternate.
 
 use crate::Outcome;
+use crate::alone::{self, Alone};
 use crate::latency::{histogram, note, percentile};
 use crate::machine::{self, cpu_seconds};
 use crate::ours::{self, AMPLE, Reader, Writer, users};
@@ -28,15 +29,21 @@ const LOAD: &str = "the load meanwhile";
 const SLICES: u32 = 6;
 
 pub fn run(plan: &Plan, report: &mut Report) -> Outcome {
-    let reading = machine::cores() - 1;
-    if reading == 0 {
+    let cores = machine::cores();
+    let reading = alone::quietest(cores);
+    let loading = (reading + 1) % cores;
+    if cores == 1 {
         report.note("There is one core: readers and ingestion share it.");
+    }
+    let alone = plan.alone.then(|| Alone::on(reading, cores)).transpose()?;
+    if let Some(alone) = &alone {
+        report.note(alone.told());
     }
     let arena = Arena::load(&rows::ascending(plan.entities, 0));
     for run in 0..plan.runs {
         eprintln!("run {} of {}", run + 1, plan.runs);
         // RocksDB's threads are started by the first open and inherit where they may run.
-        machine::pin(0)?;
+        machine::pin(loading)?;
         let dir = plan.dir.join(format!("open-loop-{run}"));
         let store = ours::open(&dir, AMPLE)?;
         let view = users(&store)?;

@@ -28,6 +28,8 @@ pub struct Plan {
     pub rows: u64,
     /// Which parts of `reads`; all where none is named.
     pub only: Vec<String>,
+    /// Whether the readers' core is to be kept from everything else.
+    pub alone: bool,
     pub dir: PathBuf,
     pub json: Option<PathBuf>,
     pub into: Option<PathBuf>,
@@ -44,6 +46,10 @@ impl Plan {
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
             if name == "--quick" {
+                continue;
+            }
+            if name == "--alone" {
+                plan.alone = true;
                 continue;
             }
             let value = rest.next().ok_or(format!("{name} takes a value"))?;
@@ -108,6 +114,7 @@ impl Plan {
             budget_mib: 512,
             rows: 10_000_000,
             only: Vec::new(),
+            alone: false,
             dir: std::env::temp_dir().join(format!("asof-bench-{}", std::process::id())),
             json: None,
             into: None,
