@@ -9,6 +9,12 @@ use rocksdb::{
 use std::path::Path;
 
 const PREFIX: usize = 20;
+/// What RocksDB writes of our filters, and what it has to read to make them again: without the number of bits a
+/// database has no filters at all, and is not the one we ran.
+const FILTERS: [&str; 2] = [
+    "filter_policy=bloomfilter\n",
+    "filter_policy=bloomfilter:10:false\n",
+];
 /// Where the feature that is read lies from the end of a row of ours: checksum, then later values.
 const FROM_END: usize = 4 + (FEATURES as usize - READ) * 8;
 
@@ -29,17 +35,41 @@ pub struct Raw {
     point: ReadOptions,
 }
 
+/// Copies the newest options of a database, with the filters named in full.
+fn name_filters(from: &Path, to: &Path) -> Outcome {
+    let names = std::fs::read_dir(from)?.map(|entry| Ok(entry?.file_name()));
+    let names = names.collect::<std::io::Result<Vec<_>>>()?;
+    let options = names.into_iter().filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("OPTIONS-") && !name.ends_with(".dbtmp")
+    });
+    // Their numbers are as long as each other.
+    let newest = options.max().ok_or("the database has no options")?;
+    let text = std::fs::read_to_string(from.join(&newest))?;
+    let [written, wanted] = FILTERS;
+    // It may have been opened by this already.
+    if !FILTERS.iter().any(|filters| text.contains(filters)) {
+        return Err(format!("the options of {} name no filters", from.display()).into());
+    }
+    std::fs::create_dir_all(to)?;
+    Ok(std::fs::write(
+        to.join(newest),
+        text.replace(written, wanted),
+    )?)
+}
+
 impl Raw {
     /// Opens a database of a closed store, or a new one with the options of that.
     pub fn open(like: &Path, path: &Path, blocks: usize) -> Outcome<Raw> {
         let cache = Cache::new_hyper_clock_cache(blocks, 0);
+        std::fs::create_dir_all(path)?;
+        let with_filters = path.join("options");
+        name_filters(like, &with_filters)?;
         // Options that carry callbacks would have to outlive the database; these are data.
-        let (mut options, families) = Options::load_latest(like, Env::new()?, false, cache)?;
-        if !path.exists() {
-            std::fs::create_dir_all(path)?;
-            options.create_if_missing(true);
-            options.create_missing_column_families(true);
-        }
+        let (mut options, families) =
+            Options::load_latest(&with_filters, Env::new()?, false, cache)?;
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
         let db = DB::open_cf_descriptors(&options, path, families)?;
         Ok(Raw {
             db,
