@@ -35,6 +35,18 @@ impl Durable {
     pub(super) fn sequence(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
     }
+
+    /// How many commits have started, by now. Whatever is seen of one, it is counted.
+    pub(super) fn started(&self) -> u64 {
+        self.started.load(Ordering::SeqCst)
+    }
+
+    /// The same, if all of them were finished at one moment: a look at the database that begins after this sees
+    /// everything, for as long as no further one is counted.
+    pub(super) fn settled(&self) -> Option<u64> {
+        let finished = self.finished.load(Ordering::SeqCst);
+        (self.started() == finished).then_some(finished)
+    }
 }
 
 /// The file of the watermark, open.

@@ -2,7 +2,7 @@
 //!
 //! To make an iterator costs RocksDB more than the seek it is made for. One that is refreshed sees
 //! all that was committed before the refresh, and costs a fraction while the set of files and
-//! memtables is the one it was made with.
+//! memtables is the one it was made with. While nothing is committed it need not even be refreshed.
 //!
 //! An idle iterator keeps alive the files and memtables it was made with. They are let go of after
 //! some megabytes of commits, before files are unlinked, and when the database is compacted or closed.
@@ -15,6 +15,7 @@
 )]
 
 use super::checksum::take_text;
+use super::durable::Durable;
 use super::{Cursor, Family, Kv, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use librocksdb_sys as ffi;
@@ -29,10 +30,35 @@ const PLACES: usize = 16;
 /// After so many bytes of commits idle iterators are dropped: far fewer than fill a memtable.
 const COMMITTED_BYTES_MAX: u64 = 4 << 20;
 
+/// After so many reads an iterator is refreshed though nothing was committed, so that it lets go of
+/// files that were merged meanwhile.
+const UNREFRESHED_MAX: u32 = 1_000;
+
 /// Alone on its cache lines: threads write to it on every read.
 #[derive(Default)]
 #[repr(align(128))]
-struct Place(Mutex<Option<Cursor<'static>>>);
+struct Place(Mutex<Option<Kept>>);
+
+struct Kept {
+    cursor: Cursor<'static>,
+    /// How many commits had started when it last looked, if all were finished: it sees all of them, and
+    /// needs no refresh while there is no other.
+    sees: Option<u64>,
+    reads: u32,
+}
+
+impl Kept {
+    /// Has it see everything that is committed by now.
+    fn look_again(&mut self, durable: &Durable) -> Result<()> {
+        self.reads += 1;
+        if self.sees == Some(durable.started()) && self.reads < UNREFRESHED_MAX {
+            return Ok(());
+        }
+        self.reads = 0;
+        self.sees = durable.settled();
+        self.cursor.refresh()
+    }
+}
 
 /// The iterators of one database. It stands before the database in [`Kv`], and so is dropped first.
 pub(super) struct Idle {
@@ -94,15 +120,22 @@ impl Kv {
         let Some(mut place) = place.and_then(|place| place.0.try_lock()) else {
             return walk(&mut self.versions_of_entity());
         };
-        let refreshed = place.as_mut().map(Cursor::refresh).transpose();
-        let walked = refreshed.and_then(|_| {
-            walk(place.get_or_insert_with(|| {
+        let looked = place.as_mut().map(|kept| kept.look_again(&self.durable));
+        let walked = looked.transpose().and_then(|_| {
+            let kept = place.get_or_insert_with(|| {
+                let sees = self.durable.settled();
                 let cursor = self.versions_of_entity();
                 // SAFETY: only the lifetime changes. `Idle` stands before the database in `Kv` and
                 // never leaves it, so that every cursor in it is dropped while the database lives;
                 // the database is on the heap, where moving `Kv` leaves it.
-                unsafe { std::mem::transmute::<Cursor<'_>, Cursor<'static>>(cursor) }
-            }))
+                let cursor = unsafe { std::mem::transmute::<Cursor<'_>, Cursor<'static>>(cursor) };
+                Kept {
+                    cursor,
+                    sees,
+                    reads: 0,
+                }
+            });
+            walk(&mut kept.cursor)
         });
         if walked.is_err() {
             // Whatever state it is in, nobody inherits it.
@@ -141,5 +174,76 @@ impl Kv {
 
     fn versions_of_entity(&self) -> Cursor<'_> {
         self.cursor(Family::History, Walk::Entity, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::KvOptions;
+
+    const ENTITY: &[u8] = &[7; 20];
+
+    fn database(dir: &std::path::Path) -> Kv {
+        let options = KvOptions {
+            block_cache_bytes: 1 << 20,
+            memtable_bytes: 1 << 20,
+            memtables_bytes: 6 << 20,
+            logs_may_be_cut: false,
+            tag: Default::default(),
+            merges: true,
+        };
+        Kv::open(dir, true, &options).unwrap()
+    }
+
+    fn write(kv: &Kv, last: u8) {
+        let mut batch = rocksdb::WriteBatch::default();
+        let key = [ENTITY, &[last]].concat();
+        batch.put_cf(kv.family(Family::History), key, b"a version");
+        kv.db.write(batch).unwrap();
+    }
+
+    fn versions(kv: &Kv) -> usize {
+        kv.walk_now(|cursor| {
+            let mut found = 0;
+            cursor.seek(ENTITY)?;
+            while cursor.item_in(ENTITY).is_some() {
+                found += 1;
+                cursor.next()?;
+            }
+            Ok(found)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_was_under_way_when_an_iterator_looked_is_seen_once_it_is_there() {
+        // Who is hurt: whoever reads an event as the latest, and does not find it in the past.
+        let dir = tempfile::tempdir().unwrap();
+        let kv = database(dir.path());
+        let (started, finished) = (&kv.durable.started, &kv.durable.finished);
+        assert_eq!(versions(&kv), 0);
+        started.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(versions(&kv), 0, "it has not been written yet");
+        write(&kv, 1);
+        assert_eq!(versions(&kv), 1, "it is there, and not finished yet");
+        started.fetch_add(1, Ordering::SeqCst);
+        finished.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(versions(&kv), 1, "the other has not been written yet");
+        write(&kv, 2);
+        finished.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(versions(&kv), 2);
+    }
+
+    #[test]
+    fn an_iterator_is_refreshed_from_time_to_time_though_nothing_is_committed() {
+        // Who is hurt: a store that is only read, whose disk keeps the files that were merged.
+        let dir = tempfile::tempdir().unwrap();
+        let kv = database(dir.path());
+        assert_eq!(versions(&kv), 0);
+        write(&kv, 1);
+        assert_eq!(versions(&kv), 0, "nothing was counted, so nothing is refreshed");
+        let reads = (1..2 * UNREFRESHED_MAX).take_while(|_| versions(&kv) == 0);
+        assert_eq!(reads.count(), UNREFRESHED_MAX as usize - 2);
     }
 }
