@@ -242,7 +242,11 @@ mod tests {
         let kv = database(dir.path());
         assert_eq!(versions(&kv), 0);
         write(&kv, 1);
-        assert_eq!(versions(&kv), 0, "nothing was counted, so nothing is refreshed");
+        assert_eq!(
+            versions(&kv),
+            0,
+            "nothing was counted, so nothing is refreshed"
+        );
         let reads = (1..2 * UNREFRESHED_MAX).take_while(|_| versions(&kv) == 0);
         assert_eq!(reads.count(), UNREFRESHED_MAX as usize - 2);
     }
