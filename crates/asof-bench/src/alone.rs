@@ -8,6 +8,7 @@
 use crate::Outcome;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Work that the kernel hands to whichever core it likes.
@@ -37,9 +38,15 @@ fn counts(interrupts: &str, cores: usize) -> Vec<u64> {
     of
 }
 
-/// While it lives, nothing else that may be moved runs on the core; then all is as it was.
+/// While it lives, nothing else that may be moved runs on the core; then all is as it was. If the process is
+/// killed meanwhile, the machine stays as it is here until it is started again.
 pub struct Alone {
-    threads: Vec<(Pid, CpuSet)>,
+    core: usize,
+    /// What was not to run on the core before.
+    bound: HashSet<Pid>,
+    /// What those that were moved are held to, and whatever they have started since.
+    narrowed: Vec<CpuSet>,
+    moved: usize,
     files: Vec<(PathBuf, String)>,
 }
 
@@ -47,63 +54,78 @@ impl Alone {
     /// Threads of this process are left where they are: they are placed by what is measured.
     ///
     /// # Errors
-    /// Without the right to move other users' threads.
+    /// Without the right to move other users' threads and the kernel's work, and where there are too few or
+    /// too many cores.
     pub fn on(core: usize, cores: usize) -> Outcome<Alone> {
+        if !(2..=32).contains(&cores) {
+            return Err(format!("--alone is for 2 to 32 cores, not for {cores}").into());
+        }
         let mut alone = Alone {
-            threads: Vec::new(),
+            core,
+            bound: HashSet::new(),
+            narrowed: Vec::new(),
+            moved: 0,
             files: Vec::new(),
         };
-        let refused = alone.move_threads(core);
-        if refused {
-            return Err("--alone moves other threads off a core, and this user may not: run it as \
-                        root, or leave --alone out and share the core"
-                .into());
-        }
         let others = (0..cores).filter(|other| *other != core);
-        let mask: u64 = others.map(|other| 1 << other).sum();
-        alone.write(UNBOUND_WORK.into(), &format!("{mask:x}"));
-        for interrupt in std::fs::read_dir("/proc/irq").into_iter().flatten().flatten() {
-            alone.write(interrupt.path().join("smp_affinity"), &format!("{mask:x}"));
+        let mask = format!("{:x}", others.map(|other| 1u64 << other).sum::<u64>());
+        let may = alone.move_threads() && alone.write(UNBOUND_WORK.into(), &mask);
+        if !may {
+            return Err(
+                "--alone moves other threads and the kernel's work off a core, and this user \
+                        may not: run it as root, or leave --alone out and share the core"
+                    .into(),
+            );
+        }
+        for interrupt in std::fs::read_dir("/proc/irq")?.flatten() {
+            alone.write(interrupt.path().join("smp_affinity"), &mask);
         }
         Ok(alone)
     }
 
-    /// Whether a thread was refused for want of the right to move it.
-    fn move_threads(&mut self, core: usize) -> bool {
-        let own = rustix::process::getpid();
-        let mut refused = false;
-        for thread in threads().into_iter().filter(|(process, _)| *process != own) {
-            let Ok(may) = sched_getaffinity(Some(thread.1)) else {
+    /// Says whether none was refused for want of the right to move it.
+    fn move_threads(&mut self) -> bool {
+        let mut may = true;
+        for thread in others() {
+            let Ok(mut held) = sched_getaffinity(Some(thread)) else {
                 continue;
             };
-            let mut rest = may.clone();
-            rest.unset(core);
-            if !may.is_set(core) || rest.count() == 0 {
+            if !held.is_set(self.core) || held.count() == 1 {
+                self.bound.insert(thread);
                 continue;
             }
-            match sched_setaffinity(Some(thread.1), &rest) {
-                Ok(()) => self.threads.push((thread.1, may)),
-                Err(error) => refused |= error == rustix::io::Errno::PERM,
+            held.unset(self.core);
+            match sched_setaffinity(Some(thread), &held) {
+                Ok(()) => {
+                    self.moved += 1;
+                    if !self.narrowed.contains(&held) {
+                        self.narrowed.push(held);
+                    }
+                }
+                Err(error) => may &= error != rustix::io::Errno::PERM,
             }
         }
-        refused
+        may
     }
 
-    /// A file that the kernel does not let be written, such as that of an interrupt it manages, is left.
-    fn write(&mut self, path: PathBuf, value: &str) {
+    /// Says whether it was written: the kernel keeps some to itself, such as those of interrupts it manages.
+    fn write(&mut self, path: PathBuf, value: &str) -> bool {
         let Ok(before) = std::fs::read_to_string(&path) else {
-            return;
+            return false;
         };
-        if std::fs::write(&path, value).is_ok() {
+        let is_written = std::fs::write(&path, value).is_ok();
+        if is_written {
             self.files.push((path, before));
         }
+        is_written
     }
 
     pub fn told(&self) -> String {
         format!(
-            "The readers' core was theirs alone: {} threads of the machine and {} masks of \
-             interrupts and of the kernel's work were held to the other cores meanwhile.",
-            self.threads.len(),
+            "Readers on core {}; {} threads of the machine and {} masks of interrupts and of the kernel's \
+             work were held to the other cores meanwhile.",
+            self.core,
+            self.moved,
             self.files.len()
         )
     }
@@ -111,9 +133,14 @@ impl Alone {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        for (thread, may) in &self.threads {
+        for thread in others().filter(|thread| !self.bound.contains(thread)) {
             // It may have ended since.
-            let _ = sched_setaffinity(Some(*thread), may);
+            if let Ok(mut held) = sched_getaffinity(Some(thread))
+                && self.narrowed.contains(&held)
+            {
+                held.set(self.core);
+                let _ = sched_setaffinity(Some(thread), &held);
+            }
         }
         for (path, before) in &self.files {
             let _ = std::fs::write(path, before);
@@ -121,21 +148,16 @@ impl Drop for Alone {
     }
 }
 
-/// Every thread of the machine, with its process.
-fn threads() -> Vec<(Pid, Pid)> {
-    let ids = |path: PathBuf| {
+/// Every thread of the machine that is none of this process.
+fn others() -> impl Iterator<Item = Pid> {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let ids = |path: String| {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
     };
-    let mut found = Vec::new();
-    for process in ids("/proc".into()) {
-        for thread in ids(format!("/proc/{process}/task").into()) {
-            if let (Some(process), Some(thread)) = (Pid::from_raw(process), Pid::from_raw(thread)) {
-                found.push((process, thread));
-            }
-        }
-    }
-    found
+    let processes = ids("/proc".into()).filter(move |process| *process != own);
+    let threads = processes.flat_map(move |process| ids(format!("/proc/{process}/task")));
+    threads.filter_map(Pid::from_raw)
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ fn each_alone(plan: &Plan, arguments: &[String]) -> Outcome {
         while let Some(argument) = rest.next() {
             match argument.as_str() {
                 "--json" => drop(rest.next()),
+                "--alone" if command != "open-loop" => {}
                 other => drop(process.arg(other)),
             }
         }

@@ -32,13 +32,12 @@ pub fn run(plan: &Plan, report: &mut Report) -> Outcome {
     let cores = machine::cores();
     let reading = alone::quietest(cores);
     let loading = (reading + 1) % cores;
-    if cores == 1 {
-        report.note("There is one core: readers and ingestion share it.");
-    }
     let alone = plan.alone.then(|| Alone::on(reading, cores)).transpose()?;
-    if let Some(alone) = &alone {
-        report.note(alone.told());
-    }
+    report.note(match &alone {
+        Some(alone) => alone.told(),
+        None if cores == 1 => "There is one core: readers and ingestion share it.".into(),
+        None => format!("Readers on core {reading}, which whatever else the machine runs may use."),
+    });
     let arena = Arena::load(&rows::ascending(plan.entities, 0));
     for run in 0..plan.runs {
         eprintln!("run {} of {}", run + 1, plan.runs);

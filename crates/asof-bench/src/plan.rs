@@ -49,6 +49,9 @@ impl Plan {
                 continue;
             }
             if name == "--alone" {
+                if !["open-loop", "all"].contains(&command) {
+                    return Err(format!("--alone is of open-loop, not of {command}").into());
+                }
                 plan.alone = true;
                 continue;
             }

@@ -3,8 +3,8 @@
 use crate::Outcome;
 use crate::rows::{FEATURES, READ, time};
 use rocksdb::{
-    Cache, ColumnFamily, DB, DBRawIterator, Env, Options, ReadOptions, WaitForCompactOptions,
-    WriteBatch, WriteOptions,
+    BottommostLevelCompaction, Cache, ColumnFamily, CompactOptions, DB, DBRawIterator, Env,
+    Options, ReadOptions, WaitForCompactOptions, WriteBatch, WriteOptions,
 };
 use std::path::Path;
 
@@ -48,7 +48,8 @@ fn name_filters(from: &Path, to: &Path) -> Outcome {
     let text = std::fs::read_to_string(from.join(&newest))?;
     let [written, wanted] = FILTERS;
     // It may have been opened by this already.
-    if !FILTERS.iter().any(|filters| text.contains(filters)) {
+    let named = FILTERS.map(|filters| text.matches(filters).count());
+    if named.iter().sum::<usize>() != text.matches("filter_policy=").count() {
         return Err(format!("the options of {} name no filters", from.display()).into());
     }
     std::fs::create_dir_all(to)?;
@@ -62,14 +63,17 @@ impl Raw {
     /// Opens a database of a closed store, or a new one with the options of that.
     pub fn open(like: &Path, path: &Path, blocks: usize) -> Outcome<Raw> {
         let cache = Cache::new_hyper_clock_cache(blocks, 0);
-        std::fs::create_dir_all(path)?;
-        let with_filters = path.join("options");
+        let with_filters = path.with_extension("options");
         name_filters(like, &with_filters)?;
         // Options that carry callbacks would have to outlive the database; these are data.
         let (mut options, families) =
             Options::load_latest(&with_filters, Env::new()?, false, cache)?;
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
+        std::fs::remove_dir_all(with_filters)?;
+        if !path.exists() {
+            std::fs::create_dir_all(path)?;
+            options.create_if_missing(true);
+            options.create_missing_column_families(true);
+        }
         let db = DB::open_cf_descriptors(&options, path, families)?;
         Ok(Raw {
             db,
@@ -130,6 +134,15 @@ impl Raw {
         let mut cursor = self.prefix_cursor();
         move |prefix, version| {
             cursor.refresh().expect("refreshes");
+            cursor.seek(seek_key(prefix, version));
+            f64_of(cursor.value().expect("is there"))
+        }
+    }
+
+    /// The same without the refresh, as if nothing were ever written.
+    pub fn past_still(&self) -> impl FnMut(&Prefix, u64) -> f64 {
+        let mut cursor = self.prefix_cursor();
+        move |prefix, version| {
             cursor.seek(seek_key(prefix, version));
             f64_of(cursor.value().expect("is there"))
         }
@@ -220,10 +233,12 @@ impl Raw {
 
     /// Writes out what is in memory and merges all of it, as our `compact` does.
     pub fn settle(&self) -> Outcome {
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
         for family in ["history", "latest"].map(|name| self.family(name)) {
             self.db.flush_cf(family)?;
             self.db
-                .compact_range_cf(family, None::<&[u8]>, None::<&[u8]>);
+                .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
         }
         Ok(self
             .db

@@ -50,6 +50,7 @@ pub(super) fn measure(
     let snapshot_time = |version: u64| Question::as_of(time(version));
     let mut raw = world.raw.past();
     let raw_anew = world.raw.past_anew();
+    let mut raw_still = world.raw.past_still();
     let keys = &picks.keys;
     let mut side = |name, read: &mut dyn FnMut(usize) -> f64| {
         time_reads(plan.reads, read).note(report, TABLE, name);
@@ -63,6 +64,9 @@ pub(super) fn measure(
     side(RAW, &mut |at| raw(&picks.prefixes[at], versions[at]));
     side(AT_HAND, &mut |at| {
         users.by_entity(&picks.bare[at], snapshot_time(versions[at]))
+    });
+    side("10 versions: RocksDB, seek, not refreshed", &mut |at| {
+        raw_still(&picks.prefixes[at], versions[at])
     });
     side("10 versions: RocksDB, seek, new iterator", &mut |at| {
         raw_anew(&picks.prefixes[at], versions[at])
