@@ -8,7 +8,7 @@
 
 use super::background;
 use crate::error::Result;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::trace;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,9 +21,25 @@ const EVERY: Duration = Duration::from_secs(1);
 const REST: u32 = 50;
 /// What the process must have grown by since memory was last given back: a part of the budgets.
 const GROWTH: usize = 16;
+/// Where hardly anything was given back, the next look is twice as far off as the last, up to this.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// The budgets of all stores that are open in the process: they share an allocator.
 static BUDGETS: AtomicUsize = AtomicUsize::new(0);
+/// Whoever of their threads has this looks for all; the others rest.
+static LOOKING: Mutex<Outlook> = Mutex::new(Outlook {
+    least: 0,
+    pause: EVERY,
+});
+
+/// What was found of the process.
+#[derive(Clone, Copy)]
+struct Outlook {
+    /// The least that it has taken since memory was last given back.
+    least: usize,
+    /// When to look again.
+    pause: Duration,
+}
 
 /// The thread that looks, for as long as it lives.
 pub(super) struct Heap {
@@ -39,48 +55,67 @@ struct Stop {
 }
 
 impl Heap {
-    pub(super) fn keep(budget: usize) -> Result<Heap> {
+    /// None where there is nothing to be done.
+    pub(super) fn keep(budget: usize) -> Result<Option<Heap>> {
+        if !CAN_GIVE_BACK {
+            return Ok(None);
+        }
         let stop = Arc::new(Stop::default());
         let told = stop.clone();
         let thread = background::spawn("asof-heap", move || look(&told))?;
         BUDGETS.fetch_add(budget, Ordering::Relaxed);
-        Ok(Heap {
+        Ok(Some(Heap {
             budget,
             stop,
             thread: Some(thread),
-        })
+        }))
+    }
+
+    /// In the copy that a fork made there is no thread to wait for.
+    pub(super) fn forget(self) {
+        BUDGETS.fetch_sub(self.budget, Ordering::Relaxed);
+        std::mem::forget(self);
     }
 }
 
 impl Drop for Heap {
     fn drop(&mut self) {
-        BUDGETS.fetch_sub(self.budget, Ordering::Relaxed);
         *self.stop.is_asked.lock() = true;
         self.stop.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take()
+            // A subscriber to what is traced may drop the last handle of a store.
+            && thread.thread().id() != std::thread::current().id()
+        {
             let _ = thread.join();
         }
+        BUDGETS.fetch_sub(self.budget, Ordering::Relaxed);
     }
 }
 
 fn look(stop: &Stop) {
-    let mut least = 0;
     let mut pause = EVERY;
     let mut is_asked = stop.is_asked.lock();
     while !*is_asked {
         if !stop.changed.wait_for(&mut is_asked, pause).timed_out() {
             continue;
         }
-        (least, pause) = tidy(least);
+        MutexGuard::unlocked(&mut is_asked, || {
+            if let Some(mut outlook) = LOOKING.try_lock() {
+                *outlook = tidy(*outlook);
+                pause = outlook.pause;
+            }
+        });
     }
 }
 
-/// Given the least that the process has taken: what it is now, and when to look again.
-fn tidy(least: usize) -> (usize, Duration) {
+fn tidy(outlook: Outlook) -> Outlook {
     let budgets = BUDGETS.load(Ordering::Relaxed);
     let taken = taken_bytes();
-    if !is_due(taken, least, budgets) {
-        return (least.min(taken), EVERY);
+    if !is_due(taken, outlook.least, budgets) {
+        return Outlook {
+            least: outlook.least.min(taken),
+            pause: EVERY,
+        };
     }
     #[expect(
         clippy::disallowed_methods,
@@ -91,13 +126,25 @@ fn tidy(least: usize) -> (usize, Duration) {
     let took = began.elapsed();
     let left = taken_bytes();
     trace::memory_given_back(taken, left, took);
-    (left, EVERY.max(took * REST))
+    Outlook {
+        least: left,
+        pause: pause_after(outlook.pause, took, taken.saturating_sub(left), budgets),
+    }
 }
 
 /// Nearly all of the budgets, since more comes while nobody looks; and grown since, because what was left
 /// then is not the allocator's.
 fn is_due(taken: usize, least: usize, budgets: usize) -> bool {
     taken > budgets / 8 * 7 && taken.saturating_sub(least) >= budgets / GROWTH
+}
+
+/// A process that is large for other reasons is not asked for its memory again and again.
+fn pause_after(last: Duration, took: Duration, given: usize, budgets: usize) -> Duration {
+    let rest = EVERY.max(took * REST);
+    match given < budgets / GROWTH {
+        true => rest.max((last * 2).min(PAUSE_MAX)),
+        false => rest,
+    }
 }
 
 /// What the process has of its own in memory, in bytes: neither of files nor shared. Zero where the system
@@ -110,6 +157,8 @@ fn taken_bytes() -> usize {
     let kib = anonymous.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<usize>().ok());
     kib.unwrap_or(0) << 10
 }
+
+const CAN_GIVE_BACK: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the allocator has no safe form")]
@@ -177,5 +226,18 @@ mod tests {
         assert!(!is_due(1_000, 991, 160), "hardly grown since");
         assert!(is_due(1_000, 990, 160));
         assert!(!is_due(1_000, 2_000, 160), "it shrank by itself");
+    }
+
+    #[test]
+    fn a_process_that_gives_nothing_back_is_asked_ever_less_often() {
+        let after = |last: u64, took: u64, given| {
+            let (last, took) = (Duration::from_secs(last), Duration::from_millis(took));
+            pause_after(last, took, given, 160).as_secs()
+        };
+        assert_eq!(after(1, 1, 10), 1);
+        assert_eq!(after(1, 100, 10), 5, "a fiftieth of the time");
+        assert_eq!(after(1, 1, 9), 2);
+        assert_eq!(after(256, 1, 0), 300);
+        assert_eq!(after(300, 1, 10), 1, "it is of use again");
     }
 }

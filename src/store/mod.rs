@@ -136,7 +136,7 @@ struct Engine {
     administration: Mutex<NextView>,
     syncer: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Where there is a budget to keep to.
-    heap: Option<heap::Heap>,
+    heap: Mutex<Option<heap::Heap>>,
     // After everything that uses it.
     _lock: directory::Lock,
     _temp: Option<tempfile::TempDir>,
@@ -353,6 +353,7 @@ impl Engine {
             )
         };
         self.writer.poison.set_to(closed);
+        drop(self.heap.lock().take());
         trace::closed(&self.path);
         synced?;
         self.writer.kv.flush()
@@ -366,7 +367,9 @@ impl Drop for Engine {
             // to tidy up would remove the parent's directory under its feet.
             std::mem::forget(self.writer.kv.clone());
             std::mem::forget(self.syncer.get_mut().take());
-            std::mem::forget(self.heap.take());
+            if let Some(heap) = self.heap.get_mut().take() {
+                heap.forget();
+            }
             std::mem::forget(self._temp.take());
             return;
         }

@@ -87,7 +87,8 @@ impl Store {
             }
         };
         let caches = Caches::new(cache, options.resident.load(&kv, &catalog, &shares)?);
-        // 7. Start what runs beside.
+        // 7. Start what runs beside. Where a thread is not to be had, the one before ends by itself.
+        let heap = options.memory.budget.map(Heap::keep).transpose()?.flatten();
         let syncer = Arc::new(Syncer::default());
         let held_back = reserve.clone();
         let poison = Poison::new(move || {
@@ -114,7 +115,6 @@ impl Store {
             newest: Mutex::new(()),
             exact_receipts: options.exact_receipts,
         };
-        let heap = options.memory.budget.map(Heap::keep).transpose()?;
         trace::opened(path, writer.catalog.all().len());
         writer.tell_left_out();
         Ok(Store(Arc::new(Engine {
@@ -125,7 +125,7 @@ impl Store {
             writer,
             administration: Mutex::new(NextView(next_view)),
             syncer: Mutex::new(Some(thread)),
-            heap,
+            heap: Mutex::new(heap),
             _lock: lock,
             _temp: temp,
         })))
