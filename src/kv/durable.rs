@@ -10,6 +10,7 @@
 //! is taken only while no commit is under way: it then ends with a whole record.
 
 use super::Kv;
+use super::commits::Commits;
 use super::error::translate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoint;
@@ -25,8 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Default)]
 pub(super) struct Durable {
     sequence: AtomicU64,
-    pub(super) started: AtomicU64,
-    pub(super) finished: AtomicU64,
+    pub(super) commits: Commits,
     keeper: OnceLock<Mutex<Keeper>>,
 }
 
@@ -34,18 +34,6 @@ impl Durable {
     /// Everything up to this sequence number survives a power cut.
     pub(super) fn sequence(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
-    }
-
-    /// How many commits have started, by now. Whatever is seen of one, it is counted.
-    pub(super) fn started(&self) -> u64 {
-        self.started.load(Ordering::SeqCst)
-    }
-
-    /// The same, if all of them were finished at one moment: a look at the database that begins after this sees
-    /// everything, for as long as no further one is counted.
-    pub(super) fn settled(&self) -> Option<u64> {
-        let finished = self.finished.load(Ordering::SeqCst);
-        (self.started() == finished).then_some(finished)
     }
 }
 
@@ -184,13 +172,12 @@ impl Kv {
         };
         let mut keeper = keeper.map(|keeper| keeper.lock());
         let sequence = self.sequence();
-        let started = durable.started.load(Ordering::SeqCst);
-        let still = durable.finished.load(Ordering::SeqCst) == started;
+        let seen = durable.commits.to_see();
         let log = match &mut keeper {
-            Some(keeper) if still => keeper.newest_log(),
+            Some(keeper) if durable.commits.are_seen(seen) => keeper.newest_log(),
             _ => None,
         };
-        let still = still && durable.started.load(Ordering::SeqCst) == started;
+        let still = durable.commits.are_seen(seen);
         self.db
             .flush_wal(true)
             .map_err(|e| translate("syncing the log", e))?;

@@ -4,6 +4,7 @@
 //! and what RocksDB does that its callers must know is written down here.
 
 mod checksum;
+mod commits;
 mod durable;
 mod error;
 mod iterate;

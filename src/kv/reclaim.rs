@@ -49,7 +49,8 @@ impl Kv {
 
     fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
         let mut options = CompactOptions::default();
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        // The last level too, and what this very merge has put there not once more.
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
         self.db
             .compact_range_cf_opt(self.family(family), from, to, &options);
     }

@@ -15,7 +15,7 @@
 )]
 
 use super::checksum::take_text;
-use super::durable::Durable;
+use super::commits::{Commits, Seen};
 use super::{Cursor, Family, Kv, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use librocksdb_sys as ffi;
@@ -41,22 +41,22 @@ struct Place(Mutex<Option<Kept>>);
 
 struct Kept {
     cursor: Cursor<'static>,
-    /// How many commits had started when it last looked, if all were finished: it sees all of them, and
-    /// needs no refresh while there is no other.
-    sees: Option<u64>,
+    seen: Seen,
+    /// Since it last looked.
     reads: u32,
 }
 
 impl Kept {
     /// Has it see everything that is committed by now.
-    fn look_again(&mut self, durable: &Durable) -> Result<()> {
+    fn look_again(&mut self, commits: &Commits) -> Result<()> {
         self.reads += 1;
-        if self.sees == Some(durable.started()) && self.reads < UNREFRESHED_MAX {
+        if commits.are_seen(self.seen) && self.reads < UNREFRESHED_MAX {
             return Ok(());
         }
         self.reads = 0;
-        self.sees = durable.settled();
-        self.cursor.refresh()
+        let refreshed;
+        (self.seen, refreshed) = commits.look(|| self.cursor.refresh());
+        refreshed
     }
 }
 
@@ -120,18 +120,18 @@ impl Kv {
         let Some(mut place) = place.and_then(|place| place.0.try_lock()) else {
             return walk(&mut self.versions_of_entity());
         };
-        let looked = place.as_mut().map(|kept| kept.look_again(&self.durable));
+        let commits = &self.durable.commits;
+        let looked = place.as_mut().map(|kept| kept.look_again(commits));
         let walked = looked.transpose().and_then(|_| {
             let kept = place.get_or_insert_with(|| {
-                let sees = self.durable.settled();
-                let cursor = self.versions_of_entity();
+                let (seen, cursor) = commits.look(|| self.versions_of_entity());
                 // SAFETY: only the lifetime changes. `Idle` stands before the database in `Kv` and
                 // never leaves it, so that every cursor in it is dropped while the database lives;
                 // the database is on the heap, where moving `Kv` leaves it.
                 let cursor = unsafe { std::mem::transmute::<Cursor<'_>, Cursor<'static>>(cursor) };
                 Kept {
                     cursor,
-                    sees,
+                    seen,
                     reads: 0,
                 }
             });
@@ -221,17 +221,18 @@ mod tests {
         // Who is hurt: whoever reads an event as the latest, and does not find it in the past.
         let dir = tempfile::tempdir().unwrap();
         let kv = database(dir.path());
-        let (started, finished) = (&kv.durable.started, &kv.durable.finished);
+        let commits = &kv.durable.commits;
         assert_eq!(versions(&kv), 0);
-        started.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(versions(&kv), 0, "it has not been written yet");
-        write(&kv, 1);
-        assert_eq!(versions(&kv), 1, "it is there, and not finished yet");
-        started.fetch_add(1, Ordering::SeqCst);
-        finished.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(versions(&kv), 1, "the other has not been written yet");
-        write(&kv, 2);
-        finished.fetch_add(1, Ordering::SeqCst);
+        commits.during(|| {
+            assert_eq!(versions(&kv), 0, "it has not been written yet");
+            write(&kv, 1);
+            assert_eq!(versions(&kv), 1, "it is there, and not finished yet");
+            commits.during(|| {
+                assert_eq!(versions(&kv), 1, "the other has not been written yet");
+                write(&kv, 2);
+            });
+            assert_eq!(versions(&kv), 2);
+        });
         assert_eq!(versions(&kv), 2);
     }
 

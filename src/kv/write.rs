@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::format::checksum;
 use crate::preflight::note;
 use rocksdb::{WriteBatch, WriteOptions};
-use std::sync::atomic::Ordering;
 
 /// Puts and deletes that become visible at once.
 pub(crate) struct KvBatch<'a> {
@@ -93,10 +92,9 @@ impl KvBatch<'_> {
 
     fn write(self, options: &WriteOptions) -> std::result::Result<(), rocksdb::Error> {
         let durable = &self.kv.durable;
-        durable.started.fetch_add(1, Ordering::SeqCst);
         let bytes = self.batch.size_in_bytes();
-        let written = self.kv.db.write_opt(self.batch, options);
-        durable.finished.fetch_add(1, Ordering::SeqCst);
+        let write = || self.kv.db.write_opt(self.batch, options);
+        let written = durable.commits.during(write);
         self.kv.idle.committed(bytes);
         written
     }

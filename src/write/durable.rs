@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A batch gets its number after it is in the log, and the syncer reads the highest number before it
-//! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await.
+//! syncs: whatever is numbered up to there is covered. A caller may wait, poll, or await. Who waits for the sync
+//! after the one under way is not woken by that.
 
 use super::owner::Owner;
 use super::receipt::{Receipt, SetAside};
@@ -28,7 +29,8 @@ pub(crate) struct Syncer {
     owner: Owner,
     state: Mutex<State>,
     wanted_more: Condvar,
-    done_more: Condvar,
+    /// For those who wait for a sync, by its number: it and the next are all that anybody waits for.
+    done_more: [Condvar; 2],
 }
 
 #[derive(Default)]
@@ -39,6 +41,10 @@ struct State {
     wanted: u64,
     /// Batches up to here are durable.
     done: u64,
+    /// How many syncs have begun.
+    begun: u64,
+    /// The last of them makes batches up to here durable.
+    covers: u64,
     wakers: Vec<(u64, Waker)>,
     /// The first failure; nothing becomes durable after it.
     failed: Option<(ErrorKind, String)>,
@@ -67,8 +73,24 @@ impl Syncer {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.wanted_more.notify_all();
-        self.done_more.notify_all();
+        self.wake_all();
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Those who wait here, not the wakers.
+    fn wake_all(&self) {
+        for waiting in &self.done_more {
+            waiting.notify_all();
+        }
+    }
+
+    /// Whom a sync concerns.
+    fn done_by(&self, sync: u64) -> &Condvar {
+        &self.done_more[(sync % 2) as usize]
+    }
+
+    fn wake(&self, sync: u64) {
+        self.done_by(sync).notify_all();
     }
 
     /// Asks for batches up to `number` to be made durable, without waiting.
@@ -86,7 +108,7 @@ impl Syncer {
     pub(crate) fn run(&self, sync: impl Fn() -> Result<()>, rest: impl Fn()) {
         let mut restless = false;
         loop {
-            let covers = {
+            let (sync_number, covers) = {
                 let mut state = self.state.lock();
                 while state.wanted <= state.done && !state.stopping {
                     if !restless {
@@ -101,11 +123,13 @@ impl Syncer {
                     let wakers = std::mem::take(&mut state.wakers);
                     // A waker may ask at once how things stand.
                     drop(state);
-                    self.done_more.notify_all();
+                    self.wake_all();
                     wakers.into_iter().for_each(|(_, waker)| waker.wake());
                     return;
                 }
-                state.committed
+                state.begun += 1;
+                state.covers = state.committed;
+                (state.begun, state.covers)
             };
             let synced = sync();
             restless = true;
@@ -127,7 +151,10 @@ impl Syncer {
                 .partition(|(number, _)| failed || *number <= done);
             state.wakers = waiting;
             drop(state);
-            self.done_more.notify_all();
+            match failed {
+                true => self.wake_all(),
+                false => self.wake(sync_number),
+            }
             let ready: Vec<(u64, Waker)> = ready;
             ready.into_iter().for_each(|(_, waker)| waker.wake());
         }
@@ -148,7 +175,8 @@ impl Syncer {
             if let Some(outcome) = state.outcome(number) {
                 return outcome;
             }
-            self.done_more.wait(&mut state);
+            let sync = state.begun + u64::from(number > state.covers);
+            self.done_by(sync).wait(&mut state);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The locks and atomics of the engine, under every order in which threads could run.
 //!
 //! The formal model beside this (`crates/protocol`) checks what the protocols say. Here it is the code
-//! itself: the source of the row cache, of the stripes and of the group commit is taken in as it is
-//! shipped, and what it calls `crate::sync` is [loom](https://docs.rs/loom). Loom runs a model again and
+//! itself: the source of the row cache, of the stripes, of the group commit and of the count of commits is taken in
+//! as it is shipped, and what it calls `crate::sync` is [loom](https://docs.rs/loom). Loom runs a model again and
 //! again, each time in another order of its threads, and lets a load return every value that the memory
 //! orderings permit: a `Relaxed` that should be an `Acquire` is wrong here on every machine, not only on
 //! one that is weak enough.
@@ -19,7 +19,7 @@
 //! # What this cannot see
 //!
 //! RocksDB is an atomic number here ([`database`]). How the engine calls the checked code is repeated in
-//! the models by hand: `src/read/lookup.rs`, `src/read/many.rs`, `src/write/commit.rs`. Loom keeps the
+//! the models by hand: `src/read/lookup.rs`, `src/read/many.rs`, `src/write/commit.rs`, `src/kv/reuse.rs`. Loom keeps the
 //! last seven values of a word, and does not reorder a load behind a later store.
 
 #![allow(
@@ -30,6 +30,8 @@
 #[allow(dead_code, unused_imports, reason = "the models ask for a part of it")]
 #[path = "../../../src/cache/mod.rs"]
 mod cache;
+#[path = "../../../src/kv/commits.rs"]
+mod commits;
 mod database;
 #[allow(dead_code, reason = "the models ask for a part of it")]
 #[path = "../../../src/error.rs"]

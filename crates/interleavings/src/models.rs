@@ -1,6 +1,7 @@
 //! The promises.
 
 mod cache;
+mod commits;
 mod durable;
 mod stripes;
 
@@ -42,6 +43,9 @@ models! {
         a_row_that_found_no_room_is_never_taken_for_none,
         a_row_that_is_moved_is_never_answered_in_part,
         a_commit_that_was_refused_changes_nothing;
+    commits:
+        a_kept_iterator_shows_what_was_read_elsewhere,
+        a_kept_iterator_shows_what_was_written_before;
     stripes:
         batches_that_share_a_stripe_never_overlap,
         stripes_in_any_order_never_deadlock,

@@ -8,9 +8,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-pub(crate) use loom::sync::atomic::{AtomicBool, Ordering, fence};
-
-use loom::sync::atomic::AtomicU64;
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// Words that many threads read and write at once.
 pub(crate) struct Words(Box<[Word]>);
