@@ -249,19 +249,27 @@ impl BodyBuilder {
 
     /// Appends the body. Each feature is known to have been added once.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
-        if !self.slots.is_sorted_by_key(|(tagged, _)| tagged & !NULL) {
-            self.slots.sort_by_key(|(tagged, _)| tagged & !NULL);
+        let id = |(tagged, _): &(u16, _)| tagged & !NULL;
+        let came_in_order = self.slots.is_sorted_by_key(id);
+        if !came_in_order {
+            self.slots.sort_by_key(id);
         }
         let width = width_for(self.arena.len());
-        out.extend((self.slots.len() as u16).to_le_bytes());
-        out.extend([width as u8, 0]);
+        out.reserve(HEADER + self.slots.len() * (2 + width) + self.arena.len());
+        out.extend_from_slice(&(self.slots.len() as u16).to_le_bytes());
+        out.extend_from_slice(&[width as u8, 0]);
         for (tagged, _) in &self.slots {
-            out.extend(tagged.to_le_bytes());
+            out.extend_from_slice(&tagged.to_le_bytes());
         }
         let mut end = 0;
         for (_, range) in &self.slots {
             end += range.len();
             out.extend_from_slice(&(end as u32).to_le_bytes()[..width]);
+        }
+        debug_assert_eq!(end, self.arena.len());
+        if came_in_order {
+            out.extend_from_slice(&self.arena);
+            return;
         }
         for (_, range) in &self.slots {
             out.extend_from_slice(&self.arena[range.clone()]);

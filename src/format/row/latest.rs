@@ -310,17 +310,22 @@ impl LatestParts<'_> {
             | flag(self.floor_is_delete, FLOOR_IS_DELETE)
             | flag(stamped, STAMPED);
         let stamps = usize::from(self.floor.is_some()) + self.patches.len();
-        out.extend([ROW_FORMAT, flags]);
-        out.extend((self.entity.len() as u16).to_le_bytes());
-        out.extend(self.schema_version.to_le_bytes());
-        out.extend(self.newest_et.map_or(0, Timestamp::micros).to_le_bytes());
-        out.extend(self.next_due.map_or(0, Timestamp::micros).to_le_bytes());
-        out.extend((stamps as u16).to_le_bytes());
-        out.extend([0, 0]);
+        let micros = |et: Option<Timestamp>| et.map_or(0, Timestamp::micros).to_le_bytes();
+        // In one piece each: a row is put together on every write, and on reads of the past.
+        let mut head = [0; HEAD_BYTES];
+        head[..2].copy_from_slice(&[ROW_FORMAT, flags]);
+        head[2..4].copy_from_slice(&(self.entity.len() as u16).to_le_bytes());
+        head[4..8].copy_from_slice(&self.schema_version.to_le_bytes());
+        head[8..16].copy_from_slice(&micros(self.newest_et));
+        head[16..24].copy_from_slice(&micros(self.next_due));
+        head[24..26].copy_from_slice(&(stamps as u16).to_le_bytes());
+        out.extend_from_slice(&head);
         for stamp in self.floor.iter().chain(self.patches) {
-            out.extend(stamp.et.micros().to_le_bytes());
-            out.extend(stamp.rec.micros().to_le_bytes());
-            out.extend(stamp.last.to_le_bytes());
+            let mut bytes = [0; STAMP_BYTES];
+            bytes[..8].copy_from_slice(&stamp.et.micros().to_le_bytes());
+            bytes[8..16].copy_from_slice(&stamp.rec.micros().to_le_bytes());
+            bytes[16..].copy_from_slice(&stamp.last.to_le_bytes());
+            out.extend_from_slice(&bytes);
         }
         out.extend_from_slice(self.entity);
     }
