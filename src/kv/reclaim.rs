@@ -49,8 +49,9 @@ impl Kv {
 
     fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
         let mut options = CompactOptions::default();
-        // The last level too, and what this very merge has put there not once more.
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
+        // Not `ForceOptimized`, which spares what this very merge has put there: rows that were overwritten
+        // stayed in a file.
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         self.db
             .compact_range_cf_opt(self.family(family), from, to, &options);
     }

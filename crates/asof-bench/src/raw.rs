@@ -234,7 +234,7 @@ impl Raw {
     /// Writes out what is in memory and merges all of it, as our `compact` does.
     pub fn settle(&self) -> Outcome {
         let mut options = CompactOptions::default();
-        options.set_bottommost_level_compaction(BottommostLevelCompaction::ForceOptimized);
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         for family in ["history", "latest"].map(|name| self.family(name)) {
             self.db.flush_cf(family)?;
             self.db
