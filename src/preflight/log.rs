@@ -272,15 +272,15 @@ fn physical(log: &[u8], at: usize) -> Result<Part<'_>, Why> {
 /// The next place from `at` on where a record stands whose checksum is right.
 fn next_valid(log: &[u8], mut at: usize, budget: &mut usize) -> Option<usize> {
     while at + HEADER <= log.len() {
-        let fits = BLOCK - at % BLOCK >= HEADER;
         let kind = log[at + HEADER - 1];
-        if fits && (FULL..=LAST).contains(&kind) {
-            let length = usize::from(u16::from_le_bytes([log[at + 4], log[at + 5]]));
-            if length <= *budget || at.is_multiple_of(BLOCK) {
-                *budget = budget.saturating_sub(length + HEADER);
-                if physical(log, at).is_ok() {
-                    return Some(at);
-                }
+        let length = usize::from(u16::from_le_bytes([log[at + 4], log[at + 5]]));
+        // What does not fit costs nothing: chance makes long records of any bytes.
+        let room = (BLOCK - at % BLOCK).min(log.len() - at);
+        let could_be = (FULL..=LAST).contains(&kind) && HEADER + length <= room;
+        if could_be && (length <= *budget || at.is_multiple_of(BLOCK)) {
+            *budget = budget.saturating_sub(length + HEADER);
+            if physical(log, at).is_ok() {
+                return Some(at);
             }
         }
         at += 1;

@@ -86,6 +86,25 @@ fn every_cut_ends_in_a_torn_tail_and_never_in_damage() {
 }
 
 #[test]
+fn what_looks_like_long_records_hides_no_short_one_behind_it() {
+    // Who is hurt: whoever is told that less can be read than can, because of what chance put into a value.
+    let mut noise = Vec::new();
+    for length in (4..16).rev().map(|bits| (1u16 << bits) - HEADER as u16) {
+        for _ in 0..2 {
+            noise.extend([0; 4]);
+            noise.extend(length.to_le_bytes());
+            noise.push(FULL);
+        }
+    }
+    let behind = [7; 200];
+    let mut log = framed(&[&noise, &behind, &behind]);
+    log[0] ^= 1;
+    let (scan, _, read_behind) = read(&log);
+    assert!(scan.broken.is_some());
+    assert_eq!(read_behind, 2);
+}
+
+#[test]
 fn what_no_store_writes_is_called_by_its_name() {
     let of = |kind: u8| {
         let mut log = framed(&[b"one", b"two", b"three"]);
