@@ -26,7 +26,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// The budgets of all stores that are open in the process: they share an allocator.
 static BUDGETS: AtomicUsize = AtomicUsize::new(0);
-/// Whoever of their threads has this looks for all; the others rest.
+/// Whoever of their threads has this looks for all; the others try again after a pause of their own.
 static LOOKING: Mutex<Outlook> = Mutex::new(Outlook {
     least: 0,
     pause: EVERY,
