@@ -231,6 +231,7 @@ impl Value {
 
     /// Whether this value may stand where `ty` is declared. Null may not: that is a question of
     /// nullability, not of type.
+    #[inline]
     pub(crate) fn is_a(&self, ty: Type) -> bool {
         match (self, ty) {
             (Value::Vector(v), Type::Vector(n)) => v.len() == n as usize,
@@ -264,6 +265,7 @@ impl Value {
 macro_rules! value_from {
     ($($source:ty => $variant:ident $(, $convert:ident)?;)*) => {$(
         impl From<$source> for Value {
+            #[inline]
             fn from(value: $source) -> Self {
                 Value::$variant(value$(.$convert())?)
             }

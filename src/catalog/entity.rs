@@ -57,12 +57,17 @@ impl Entity {
             self.bytes.truncate(old);
             return Err(error);
         }
-        self.bytes.drain(..old);
+        // Where the next read looks depends on the hash, so that it comes first.
+        self.prefix = view
+            .state
+            .hash_key
+            .prefix(view.state.id, &self.bytes[old..]);
+        self.bytes.copy_within(old.., 0);
+        self.bytes.truncate(self.bytes.len() - old);
         // Counting who holds the view would be a write that all threads share.
         if !Arc::ptr_eq(&self.view, &view.state) {
             self.view = view.state.clone();
         }
-        self.prefix = view.state.hash_key.prefix(view.state.id, &self.bytes);
         Ok(())
     }
 

@@ -48,6 +48,7 @@ impl View {
     }
 
     /// What the view promises.
+    #[inline]
     pub fn contract(&self) -> &Contract {
         &self.contract
     }

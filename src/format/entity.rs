@@ -11,7 +11,7 @@
 
 use super::limits::ENTITY_BYTES_MAX;
 use crate::error::{Error, RESTORE, Result};
-use crate::schema::Contract;
+use crate::schema::{Contract, KeyColumn};
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use std::borrow::Borrow;
@@ -19,6 +19,7 @@ use std::borrow::Borrow;
 const SIGN: u64 = 1 << 63;
 
 /// An i64 whose bytewise order is its order.
+#[inline]
 pub(crate) fn ascending(value: i64) -> [u8; 8] {
     ((value as u64) ^ SIGN).to_be_bytes()
 }
@@ -28,6 +29,7 @@ pub(crate) fn from_ascending(bytes: [u8; 8]) -> i64 {
 }
 
 /// Appends one column. The value is known to be of its column's type.
+#[inline]
 fn encode_column(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Bool(v) => out.push(u8::from(*v)),
@@ -67,13 +69,7 @@ pub(crate) fn encode<V: Borrow<Value>>(
         };
         let value = value.borrow();
         if !value.is_a(column.ty) {
-            return Err(Error::contract(format!(
-                "entity column {:?} of view {:?} expects {}, found {}",
-                column.name,
-                contract.name(),
-                column.ty,
-                value.describe()
-            )));
+            return Err(mistyped(contract, column, value));
         }
         encode_column(value, out);
     }
@@ -83,15 +79,32 @@ pub(crate) fn encode<V: Borrow<Value>>(
     }
     let length = out.len() - from;
     if length > ENTITY_BYTES_MAX {
-        return Err(Error::contract(format!(
-            "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit \
-             (ENTITY_BYTES_MAX)",
-            contract.name()
-        )));
+        return Err(too_long(contract, length));
     }
     Ok(())
 }
 
+#[cold]
+fn mistyped(contract: &Contract, column: &KeyColumn, value: &Value) -> Error {
+    Error::contract(format!(
+        "entity column {:?} of view {:?} expects {}, found {}",
+        column.name,
+        contract.name(),
+        column.ty,
+        value.describe()
+    ))
+}
+
+#[cold]
+fn too_long(contract: &Contract, length: usize) -> Error {
+    Error::contract(format!(
+        "an entity of view {:?} takes {length} bytes encoded, at most {ENTITY_BYTES_MAX} fit \
+         (ENTITY_BYTES_MAX)",
+        contract.name()
+    ))
+}
+
+#[cold]
 fn miscounted(contract: &Contract, given: usize) -> Error {
     Error::contract(format!(
         "the entity key of view {:?} has {} columns ({}), {given} were given",
