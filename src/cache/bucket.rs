@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! word 0      stamp: version 43 bits | marks 20 | being changed 1
-//! words 1-7   places: fingerprint 16 bits | visited 1 | word in the shard's ring, plus one, 47
+//! words 1-7   places: fingerprint 16 bits | visited 1 | word in the shard's ring, plus one, 47;
+//!             the first is that of the row at home
 //! then        room for a row of common size: its *home*
 //! ```
 //!
@@ -22,6 +23,8 @@ use crate::sync::{Ordering, Words, fence};
 pub(super) const BUCKET_WORDS: usize = 8;
 pub(super) const BUCKET_BYTES: usize = BUCKET_WORDS * 8;
 pub(super) const SLOTS: usize = BUCKET_WORDS - 1;
+/// The place that is kept for the row at home: it is looked at first.
+pub(super) const HOME: usize = 0;
 
 const CHANGING: u64 = 1;
 const MARK: u64 = 1 << 1;
@@ -101,7 +104,7 @@ const AT: u64 = VISITED - 1;
 /// No row: more places stand there. Read as a row, it is one beyond every ring.
 const MORE: u64 = 1 << 46;
 /// The row is at home.
-const HOME: u64 = 1 << 45;
+const AT_HOME: u64 = 1 << 45;
 
 impl Slot {
     pub(super) const EMPTY: Slot = Slot(0);
@@ -112,12 +115,12 @@ impl Slot {
 
     /// The place of a row beside its bucket.
     pub(super) fn home(fingerprint: u16) -> Slot {
-        Slot(u64::from(fingerprint) << 48 | HOME)
+        Slot(u64::from(fingerprint) << 48 | AT_HOME)
     }
 
     #[inline]
     pub(super) fn is_home(self) -> bool {
-        self.0 & AT == HOME
+        self.0 & AT == AT_HOME
     }
 
     /// The word where the row begins.

@@ -4,7 +4,7 @@
 //! A bucket that is full goes on: its last place leads to more, in the room of the shard.
 //!
 //! ```text
-//! bucket   stamp  | 6 rows | more ──▶  unused | 6 rows | more ──▶ …
+//! bucket   stamp  | 6 rows | more ──▶  unused | 6 rows | more ──▶ …    of the bucket's own, one is at home
 //! free     length u32 | words in all u32 | where the next free one of its size is | …
 //! ```
 //!
@@ -15,7 +15,7 @@
 //! the rows of the shard: it takes all out and puts them in again, one after the other. Meanwhile the buckets
 //! of the shard answer nobody.
 
-use super::bucket::{self, BUCKET_WORDS, SLOTS, Slot};
+use super::bucket::{self, BUCKET_WORDS, HOME, SLOTS, Slot};
 use super::ring::{self, HEADER_WORDS, Header};
 use super::shard::{Changing, Place};
 use crate::format::key::Prefix;
@@ -176,10 +176,8 @@ impl Changing<'_> {
 
     /// Puts a row in at home, or into a room that is free as the shard is now.
     fn keep_as_it_is(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
-        if self.fits_at_home(value) && self.at_home().is_none() {
-            let place = self.place_for_a_row();
-            place.inspect(|(bucket, at)| self.move_in(*bucket, *at, prefix, value));
-            return place.is_some();
+        if self.put_at_home(prefix, value) {
+            return true;
         }
         let Some((row, words)) = self.take(Header::of_value(value.len()).words()) else {
             return false;
@@ -205,7 +203,9 @@ impl Changing<'_> {
         let (mut last, mut count) = (self.place.bucket, 0);
         for bucket in buckets(self.words, self.place) {
             let is_empty = |at: &usize| Slot::load(self.words, bucket, *at).is_empty();
-            if let Some(at) = (0..SLOTS).find(is_empty) {
+            // Of the bucket's own places the first is kept for the row at home.
+            let first = if count == 0 { HOME + 1 } else { 0 };
+            if let Some(at) = (first..SLOTS).find(is_empty) {
                 return Some((bucket, at));
             }
             (last, count) = (bucket, count + 1);

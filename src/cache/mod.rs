@@ -148,7 +148,7 @@ impl RowCache {
     /// Asks the memory for the bucket of an entity that will be read soon.
     #[inline]
     pub(crate) fn expect_bucket(&self, prefix: &Prefix) {
-        self.words.prefetch(self.geometry.place(prefix).bucket);
+        self.words.prefetch(self.geometry.place(prefix).bucket, 1);
     }
 
     /// Asks the memory for the bucket of an entity that will be read next, and for the row beside it.

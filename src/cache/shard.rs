@@ -1,9 +1,9 @@
 //! A share of the cache: buckets, and a ring of rows that they point into, under one lock for those
 //! who change it.
 
-use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, SLOTS, Slot, Stamp};
+use super::bucket::{self, BUCKET_BYTES, BUCKET_WORDS, HOME, SLOTS, Slot, Stamp};
 use super::keep;
-use super::ring::{self, HEADER_WORDS, Header, Ring};
+use super::ring::{self, HEADER_WORDS, Header, Ring, Wanted};
 use super::{Sought, VALUE_BYTES_MAX};
 use crate::format::key::Prefix;
 use crate::sync::{Mutex, MutexGuard, Ordering, Words};
@@ -14,9 +14,11 @@ const SPARED_MAX: usize = 16;
 const LINES: usize = 5;
 /// How often a read tries again after somebody changed the bucket under its hands.
 const TRIES: usize = 4;
-/// What a bucket takes with its home and its share of the ring: room for half as many rows, of about 160
+/// What a bucket takes with its home and its share of the ring, at least: room for half as many rows, of about 160
 /// bytes, as it has places. Fewer buckets would drive rows out while there is room for them.
-const BYTES_PER_BUCKET: u64 = 640;
+const BYTES_PER_BUCKET_MIN: u64 = 512;
+/// The same where it has no home.
+const BYTES_PER_BUCKET_OF_LARGE_ROWS: u64 = 640;
 /// Of the rows that could stand at home, so many are no larger than it.
 const HOMELY: f64 = 0.9;
 /// Rows a bucket: more than find room, were all as small as can be.
@@ -81,7 +83,7 @@ impl Geometry {
         let shard_bits = most.ilog2();
         let shards = 1 << shard_bits;
         let of_shard = bytes / shards as u64;
-        let buckets = (of_shard / BYTES_PER_BUCKET).max(1);
+        let buckets = (of_shard / bytes_per_bucket(home_words)).max(1);
         let arena_words = (of_shard - buckets * (BUCKET_BYTES + home_words * 8) as u64) / 8;
         Geometry {
             shards,
@@ -100,7 +102,8 @@ impl Geometry {
     pub(super) fn bytes_of_rows(rows: u64, bytes: u64, typical: usize) -> u64 {
         let home_words = home_words(typical);
         let mean = bytes as f64 / rows.max(1) as f64;
-        let ring = (BYTES_PER_BUCKET - (BUCKET_BYTES + home_words * 8) as u64) as f64;
+        let per_bucket = bytes_per_bucket(home_words);
+        let ring = (per_bucket - (BUCKET_BYTES + home_words * 8) as u64) as f64;
         let takes = |load: f64| {
             let at_home = if home_words == 0 {
                 0.0
@@ -117,7 +120,7 @@ impl Geometry {
                 false => most = load,
             }
         }
-        (rows as f64 / least * BYTES_PER_BUCKET as f64).ceil() as u64
+        (rows as f64 / least * per_bucket as f64).ceil() as u64
     }
 
     pub(super) fn words(&self) -> usize {
@@ -172,12 +175,21 @@ impl Place {
     }
 }
 
-/// How many words beside a bucket hold most rows of a size, whole lines of the processor's cache; none where that
+/// How many words beside a bucket hold a row of a size, whole lines of the processor's cache; none where that
 /// is too many.
 fn home_words(value_bytes: usize) -> usize {
     let row = Header::of_value(value_bytes).words();
-    let words = (row + row / 8).next_multiple_of(BUCKET_WORDS);
+    let words = row.next_multiple_of(BUCKET_WORDS);
     if words <= HOME_WORDS_MAX { words } else { 0 }
+}
+
+/// A bucket has, in the ring, three quarters of what it has at home. With less, a full cache holds fewer rows; with
+/// more, one that is not full has fewer homes.
+fn bytes_per_bucket(home_words: usize) -> u64 {
+    match home_words as u64 * 8 {
+        0 => BYTES_PER_BUCKET_OF_LARGE_ROWS,
+        home => (BUCKET_BYTES as u64 + home + home / 4 * 3).max(BYTES_PER_BUCKET_MIN),
+    }
 }
 
 /// Copies what is cached of an entity to the end of `out`.
@@ -237,7 +249,7 @@ fn copy(
     prefix: &Prefix,
     out: &mut Vec<u8>,
 ) -> Option<(Slot, usize)> {
-    let wanted = ring::prefix_words(prefix);
+    let wanted = Wanted::of(prefix);
     for at in 0..SLOTS {
         let slot = Slot::load(words, bucket, at);
         if !slot.has(place.fingerprint) {
@@ -246,12 +258,11 @@ fn copy(
         let row = slot.row(place);
         if !slot.is_home() {
             // How long it is stands in its first line. The others are on their way meanwhile.
-            expect_rest(words, row);
+            words.prefetch(row, LINES);
         }
-        if !is_of(words, row, &wanted) {
+        let Some(header) = wanted.head(words, row) else {
             continue;
-        }
-        let header = Header::load(words, row)?;
+        };
         let copied = header.length() <= VALUE_BYTES_MAX
             && ring::copy_value(words, row, header.length(), out);
         return copied.then_some((slot, at));
@@ -259,31 +270,10 @@ fn copy(
     None
 }
 
-#[inline]
-fn is_of(words: &Words, row: usize, wanted: &[u64; 3]) -> bool {
-    let Some(found) = words.get(row + 1..row + HEADER_WORDS) else {
-        return false;
-    };
-    found
-        .iter()
-        .zip(wanted)
-        .all(|(found, wanted)| found.load(Ordering::Relaxed) == *wanted)
-}
-
-/// Asks for the lines of a row behind its first, as many as most rows have.
-#[inline]
-fn expect_rest(words: &Words, row: usize) {
-    for line in 1..LINES {
-        words.prefetch(row + line * BUCKET_WORDS);
-    }
-}
-
 /// Asks for a bucket and what is beside it.
 #[inline]
 pub(super) fn expect(words: &Words, geometry: &Geometry, place: &Place) {
-    for line in 0..=geometry.home_words / BUCKET_WORDS {
-        words.prefetch(place.bucket + line * BUCKET_WORDS);
-    }
+    words.prefetch(place.bucket, 1 + geometry.home_words / BUCKET_WORDS);
 }
 
 /// Asks for the row that an entity probably has.
@@ -291,9 +281,7 @@ pub(super) fn expect(words: &Words, geometry: &Geometry, place: &Place) {
 pub(super) fn expect_row(words: &Words, place: &Place) {
     let mut slots = (0..SLOTS).map(|at| Slot::load(words, place.bucket, at));
     if let Some(slot) = slots.find(|slot| slot.has(place.fingerprint)) {
-        let row = slot.row(place);
-        words.prefetch(row);
-        expect_rest(words, row);
+        words.prefetch(slot.row(place), LINES);
     }
 }
 
@@ -327,12 +315,13 @@ impl Changing<'_> {
 
     /// The place of an entity's row, and in which bucket at which place it stands.
     fn find(&self, prefix: &Prefix) -> Option<(Slot, usize, usize)> {
-        let wanted = ring::prefix_words(prefix);
+        let wanted = Wanted::of(prefix);
         keep::buckets(self.words, self.place)
             .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)))
             .map(|(bucket, at)| (Slot::load(self.words, bucket, at), bucket, at))
             .find(|(slot, ..)| {
-                slot.has(self.place.fingerprint) && is_of(self.words, slot.row(self.place), &wanted)
+                slot.has(self.place.fingerprint)
+                    && wanted.head(self.words, slot.row(self.place)).is_some()
             })
     }
 
@@ -382,12 +371,10 @@ impl Changing<'_> {
         }
     }
 
-    /// Whether a row is at home, and where the bucket says so.
-    pub(super) fn at_home(&self) -> Option<(Slot, usize)> {
-        let slots = keep::buckets(self.words, self.place)
-            .flat_map(|bucket| (0..SLOTS).map(move |at| (bucket, at)));
-        let mut slots = slots.map(|(bucket, at)| (Slot::load(self.words, bucket, at), at));
-        slots.find(|(slot, _)| slot.is_home())
+    /// The place of the row at home, if there is one.
+    pub(super) fn at_home(&self) -> Option<Slot> {
+        let slot = Slot::load(self.words, self.place.bucket, HOME);
+        slot.is_home().then_some(slot)
     }
 
     /// Whether a value has room at home.
@@ -395,8 +382,8 @@ impl Changing<'_> {
         Header::of_value(value.len()).words() <= self.geometry.home_words
     }
 
-    /// Puts a row in at home, which is free, under a place that is.
-    pub(super) fn move_in(&mut self, bucket: usize, at: usize, prefix: &Prefix, value: &[u8]) {
+    /// Puts a row in at home, which is free.
+    pub(super) fn move_in(&mut self, prefix: &Prefix, value: &[u8]) {
         let header = Header::in_room(value.len(), self.geometry.home_words);
         self.write(self.place.home(), header, prefix, value);
         let slot = Slot::home(self.place.fingerprint);
@@ -406,33 +393,31 @@ impl Changing<'_> {
         } else {
             slot
         };
-        slot.store(self.words, bucket, at);
+        slot.store(self.words, self.place.bucket, HOME);
         self.ring.at_home += 1;
         self.ring.rows += 1;
     }
 
     /// Puts a row in at home, if that is free.
-    fn put_at_home(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
-        if !self.fits_at_home(value) || self.at_home().is_some() {
-            return false;
+    pub(super) fn put_at_home(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
+        let is_free = self.fits_at_home(value) && self.at_home().is_none();
+        if is_free {
+            self.move_in(prefix, value);
         }
-        let bucket = self.place.bucket;
-        let free = (0..SLOTS).find(|at| Slot::load(self.words, bucket, *at).is_empty());
-        free.inspect(|at| self.move_in(bucket, *at, prefix, value));
-        free.is_some()
+        is_free
     }
 
     /// Puts a row that was wanted in at home, in the place of one that was not since another wanted it.
     fn bring_home(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
         let fits = self.fits_at_home(value);
         match self.at_home().filter(|_| fits) {
-            Some((slot, at)) if slot.is_visited() => {
-                slot.unvisited().store(self.words, self.place.bucket, at);
+            Some(slot) if slot.is_visited() => {
+                slot.unvisited().store(self.words, self.place.bucket, HOME);
                 return false;
             }
-            Some((slot, at)) => {
+            Some(slot) => {
                 self.wipe(slot.row(self.place));
-                Slot::EMPTY.store(self.words, self.place.bucket, at);
+                Slot::EMPTY.store(self.words, self.place.bucket, HOME);
                 self.ring.at_home -= 1;
                 self.ring.rows -= 1;
                 self.ring.evictions += 1;
@@ -487,21 +472,22 @@ impl Changing<'_> {
     /// Lets a bucket point to a row: in an empty place, else in that of a row that nobody wanted.
     fn point(&mut self, prefix: &Prefix, place: &Place, row: usize) {
         let load = |at| Slot::load(self.words, place.bucket, at);
-        let free = (0..SLOTS).find(|at| load(*at).is_empty());
-        let at = match free.or_else(|| (0..SLOTS).find(|at| !load(*at).is_visited())) {
+        let mut places = HOME + 1..SLOTS;
+        let free = places.clone().find(|at| load(*at).is_empty());
+        let at = match free.or_else(|| places.clone().find(|at| !load(*at).is_visited())) {
             Some(at) => at,
             None => {
-                for at in 0..SLOTS {
+                for at in places.clone() {
                     load(at).unvisited().store(self.words, place.bucket, at);
                 }
-                usize::from(prefix[19]) % SLOTS
+                let any = usize::from(prefix[19]) % places.len();
+                places.nth(any).expect("a bucket has places")
             }
         };
         if free.is_some() {
             self.ring.rows += 1;
         } else {
             self.wipe(load(at).row(place));
-            self.ring.at_home -= usize::from(load(at).is_home());
             self.ring.evictions += 1;
         }
         Slot::new(place.fingerprint, row).store(self.words, place.bucket, at);
@@ -514,10 +500,7 @@ impl Changing<'_> {
 
     /// Writes a row to its words.
     pub(super) fn write(&mut self, at: usize, header: Header, prefix: &Prefix, value: &[u8]) {
-        header.store(self.words, at);
-        for (word, part) in self.words[at + 1..].iter().zip(ring::prefix_words(prefix)) {
-            word.store(part, Ordering::Relaxed);
-        }
+        Wanted::of(prefix).store(header, self.words, at);
         ring::store_value(self.words, at, value);
     }
 

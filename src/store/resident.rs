@@ -204,7 +204,7 @@ pub(super) fn typical_value_bytes(kv: &Kv, views: &[Arc<ViewState>]) -> usize {
         }
     }
     lengths.sort_unstable();
-    let typical = lengths.get(lengths.len() * 3 / 4).copied();
+    let typical = lengths.get(lengths.len() * 9 / 10).copied();
     typical.unwrap_or(RowCache::TYPICAL_VALUE_BYTES)
 }
 

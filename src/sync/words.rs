@@ -10,6 +10,9 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 
+/// Of the processor's cache.
+const WORDS_OF_A_LINE: usize = 8;
+
 /// From how many bytes on large pages are asked for.
 #[cfg(target_os = "linux")]
 const LARGE: usize = 256 << 20;
@@ -30,17 +33,23 @@ impl Words {
         Ok(Words(map))
     }
 
-    /// Asks for the line of a word. A word out of range is no word, and nothing is asked for.
+    /// Asks for the lines from that of a word on, so many. A word out of range is no word, and nothing is asked for.
     #[inline]
-    pub(crate) fn prefetch(&self, word: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(word) = self.get(word) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing and faults on nothing, and the address is that of a word.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(word).cast()) };
+    pub(crate) fn prefetch(&self, word: usize, lines: usize) {
+        let last = word.saturating_add(lines * WORDS_OF_A_LINE);
+        let Some(words) = self.get(word..last.min(self.len())) else {
+            return;
+        };
+        for line in words.chunks(WORDS_OF_A_LINE) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                // SAFETY: a prefetch reads nothing and faults on nothing, and the address is that of a word.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = line;
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = word;
     }
 }
 

@@ -19,7 +19,7 @@ impl Words {
     }
 
     /// No order of threads hangs on it.
-    pub(crate) fn prefetch(&self, _word: usize) {}
+    pub(crate) fn prefetch(&self, _word: usize, _lines: usize) {}
 }
 
 impl Deref for Words {

@@ -12,18 +12,18 @@ pub(super) fn keeping() -> RowCache {
 #[test]
 fn a_cache_that_gives_no_row_up_holds_more_rows_in_a_bucket_than_it_has_places() {
     let cache = keeping();
-    // Of 102 buckets with seven places each.
-    for n in 0..900 {
+    // Of 128 buckets with seven places each.
+    for n in 0..1_000 {
         write(&cache, &prefix(n), &n.to_le_bytes());
     }
     let counts = cache.counts();
-    assert_eq!((counts.rows, counts.evictions), (900, 0));
+    assert_eq!((counts.rows, counts.evictions), (1_000, 0));
     assert!(counts.used_bytes <= counts.capacity_bytes, "{counts:?}");
-    for n in 0..900 {
+    for n in 0..1_000 {
         let (sought, found) = read(&cache, &prefix(n));
         assert!(matches!(sought, Sought::Hit(_)) && found == n.to_le_bytes());
     }
-    assert!(matches!(read(&cache, &prefix(900)), (Sought::Hit(_), none) if none.is_empty()));
+    assert!(matches!(read(&cache, &prefix(1_000)), (Sought::Hit(_), none) if none.is_empty()));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn rows_that_outgrow_their_rooms_are_packed_while_there_is_room_for_all() {
     // rooms that nobody can use.
     let cache = keeping();
     let value = |n: u64, length: usize| vec![n as u8 | 0x80; length];
-    let count = 250;
+    let count = 240;
     for length in [80, 120, 160] {
         for n in 0..count {
             write(&cache, &prefix(n), &value(n, length));
@@ -140,22 +140,22 @@ fn room_in_rooms_that_are_too_large_is_found_too() {
         let cache = keeping();
         write(&cache, &prefix(0), &[1; 40_000]);
         // Until the rest is full.
-        (1..=75).for_each(|n| write(&cache, &prefix(n), &[2; 100]));
+        (1..=64).for_each(|n| write(&cache, &prefix(n), &[2; 100]));
         let mut news = cache.news();
         match shrinks {
             true => news.put(&prefix(0), &[1; 100]),
             false => news.forget(&prefix(0)),
         }
         news.mark().publish();
-        (76..300).for_each(|n| write(&cache, &prefix(n), &[2; 100]));
+        (65..280).for_each(|n| write(&cache, &prefix(n), &[2; 100]));
         let counts = cache.counts();
-        let rows = 299 + u64::from(shrinks);
+        let rows = 279 + u64::from(shrinks);
         assert_eq!(
             (counts.rows, counts.is_complete),
             (rows, true),
             "{counts:?}"
         );
-        assert!((1..300).all(|n| read(&cache, &prefix(n)).1 == [2; 100]));
+        assert!((1..280).all(|n| read(&cache, &prefix(n)).1 == [2; 100]));
     }
 }
 
@@ -165,7 +165,7 @@ fn of_several_shards_each_is_packed_alone() {
     cache.loaded();
     assert!(cache.shards.len() > 1);
     let value = |n: u64, length: usize| n.to_le_bytes().repeat(length / 8);
-    let count = 60_000;
+    let count = 55_000;
     for length in [88, 120, 160] {
         (0..count).for_each(|n| write(&cache, &prefix(n), &value(n, length)));
         let counts = cache.counts();
