@@ -141,8 +141,10 @@ impl StoreOptions {
     /// Memory that a caller holds (rows it has read, batches it fills) and what a long-lived snapshot or
     /// iterator pins come on top. What an allocator keeps of freed memory would too: glibc's is asked to give it
     /// back (`malloc_trim`) when the process takes seven eighths of its stores' budgets and has grown by a
-    /// sixteenth of them since. That takes tens of milliseconds, with one store open at most a fiftieth of the time, and
-    /// a thread that needs memory may wait as long; a read from the row cache needs none. Other allocators are left to themselves.
+    /// sixteenth of them since. That takes tens of milliseconds, at most a fiftieth of the time of the
+    /// process however many stores it has open, and a thread that needs memory may wait as long; a read from
+    /// the row cache needs none. Where it gave hardly anything, up to five minutes pass before it is tried
+    /// again. Other allocators are left to themselves.
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.memory.budget = Some(bytes);
         self

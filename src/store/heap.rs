@@ -5,6 +5,9 @@
 //! whoever reads or writes and dropped by somebody else, so a thread that once filled a cache may hold
 //! memory of its size for ever, and the next one takes it anew. Other allocators give memory back on
 //! their own; under them, and on other systems, nothing is done here.
+//!
+//! Each store under a budget has a thread that looks. The allocator is one, so what they find is one too: the
+//! pause after memory was given back is for all of them.
 
 use super::background;
 use crate::error::Result;
@@ -21,15 +24,16 @@ const EVERY: Duration = Duration::from_secs(1);
 const REST: u32 = 50;
 /// What the process must have grown by since memory was last given back: a part of the budgets.
 const GROWTH: usize = 16;
-/// Where hardly anything was given back, the next look is twice as far off as the last, up to this.
+/// Where hardly anything was given back, the process is left alone for twice as long as last, up to this.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// The budgets of all stores that are open in the process: they share an allocator.
 static BUDGETS: AtomicUsize = AtomicUsize::new(0);
-/// Whoever of their threads has this looks for all; the others try again after a pause of their own.
+/// Whoever of their threads has this looks for all, and what it finds binds all; the others try again later.
 static LOOKING: Mutex<Outlook> = Mutex::new(Outlook {
     least: 0,
     pause: EVERY,
+    not_before: None,
 });
 
 /// What was found of the process.
@@ -37,8 +41,10 @@ static LOOKING: Mutex<Outlook> = Mutex::new(Outlook {
 struct Outlook {
     /// The least that it has taken since memory was last given back.
     least: usize,
-    /// When to look again.
+    /// For how long it was then to be left alone. Only a time that was of use makes this shorter.
     pause: Duration,
+    /// Until when that is; none where no memory was given back yet.
+    not_before: Option<Instant>,
 }
 
 /// The thread that looks, for as long as it lives.
@@ -93,16 +99,14 @@ impl Drop for Heap {
 }
 
 fn look(stop: &Stop) {
-    let mut pause = EVERY;
     let mut is_asked = stop.is_asked.lock();
     while !*is_asked {
-        if !stop.changed.wait_for(&mut is_asked, pause).timed_out() {
+        if !stop.changed.wait_for(&mut is_asked, EVERY).timed_out() {
             continue;
         }
         MutexGuard::unlocked(&mut is_asked, || {
             if let Some(mut outlook) = LOOKING.try_lock() {
                 *outlook = tidy(*outlook);
-                pause = outlook.pause;
             }
         });
     }
@@ -110,41 +114,62 @@ fn look(stop: &Stop) {
 
 fn tidy(outlook: Outlook) -> Outlook {
     let budgets = BUDGETS.load(Ordering::Relaxed);
-    let taken = taken_bytes();
-    if !is_due(taken, outlook.least, budgets) {
-        return Outlook {
-            least: outlook.least.min(taken),
-            pause: EVERY,
-        };
+    let (taken, began) = (taken_bytes(), now());
+    if !outlook.is_due(began, taken, budgets) {
+        return outlook.seen(taken);
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long the allocator takes decides no answer"
-    )]
-    let began = Instant::now();
     give_back();
     let took = began.elapsed();
     let left = taken_bytes();
     trace::memory_given_back(taken, left, took);
-    Outlook {
-        least: left,
-        pause: pause_after(outlook.pause, took, taken.saturating_sub(left), budgets),
+    outlook.given_back(taken, left, began + took, took, budgets)
+}
+
+impl Outlook {
+    /// Nearly all of the budgets, since more comes while nobody looks; and grown since, because what was left
+    /// then is not the allocator's.
+    fn is_due(&self, now: Instant, taken: usize, budgets: usize) -> bool {
+        self.not_before.is_none_or(|time| now >= time)
+            && taken > budgets / 8 * 7
+            && taken.saturating_sub(self.least) >= budgets / GROWTH
+    }
+
+    /// Nothing was due.
+    fn seen(self, taken: usize) -> Outlook {
+        Outlook {
+            least: self.least.min(taken),
+            ..self
+        }
+    }
+
+    /// A process that is large for other reasons is not asked for its memory again and again.
+    fn given_back(
+        self,
+        had: usize,
+        has: usize,
+        ended: Instant,
+        took: Duration,
+        budgets: usize,
+    ) -> Outlook {
+        let rest = EVERY.max(took * REST);
+        let pause = match had.saturating_sub(has) < budgets / GROWTH {
+            true => rest.max((self.pause * 2).min(PAUSE_MAX)),
+            false => rest,
+        };
+        Outlook {
+            least: has,
+            pause,
+            not_before: Some(ended + pause),
+        }
     }
 }
 
-/// Nearly all of the budgets, since more comes while nobody looks; and grown since, because what was left
-/// then is not the allocator's.
-fn is_due(taken: usize, least: usize, budgets: usize) -> bool {
-    taken > budgets / 8 * 7 && taken.saturating_sub(least) >= budgets / GROWTH
-}
-
-/// A process that is large for other reasons is not asked for its memory again and again.
-fn pause_after(last: Duration, took: Duration, given: usize, budgets: usize) -> Duration {
-    let rest = EVERY.max(took * REST);
-    match given < budgets / GROWTH {
-        true => rest.max((last * 2).min(PAUSE_MAX)),
-        false => rest,
-    }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when the allocator is asked, and how long it takes, decides no answer"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// What the process has of its own in memory, in bytes: neither of files nor shared. Zero where the system
@@ -203,12 +228,20 @@ mod tests {
     }
 
     #[test]
-    fn a_process_over_the_budget_of_its_stores_is_brought_back() {
+    fn a_process_over_the_budget_of_its_stores_is_brought_back_once_the_pause_is_over() {
         let _alone = ALONE.lock();
-        let store = StoreOptions::new().memory_budget(32 << 20).temp().unwrap();
+        let left_alone_until = |not_before| LOOKING.lock().not_before = not_before;
+        left_alone_until(Some(now() + Duration::from_secs(3600)));
+        // Whoever of their threads gave memory back, the pause after it is for both.
+        let open = || StoreOptions::new().memory_budget(32 << 20).temp().unwrap();
+        let stores = [open(), open()];
         let _held = freed(512 << 20);
         let kept = taken_bytes();
         let is_back = || taken_bytes() + (300 << 20) < kept;
+        std::thread::sleep(EVERY * 5 / 2);
+        assert!(!is_back(), "{kept} then {}", taken_bytes());
+        let began = now();
+        left_alone_until(None);
         for _ in 0..100 {
             if is_back() {
                 break;
@@ -216,23 +249,59 @@ mod tests {
             std::thread::sleep(Duration::from_millis(100));
         }
         assert!(is_back(), "{kept} then {}", taken_bytes());
-        store.close().unwrap();
+        assert!(LOOKING.lock().not_before >= Some(began + EVERY));
+        for store in stores {
+            store.close().unwrap();
+        }
+    }
+
+    fn outlook(least: usize) -> Outlook {
+        Outlook {
+            least,
+            pause: EVERY,
+            not_before: None,
+        }
     }
 
     #[test]
     fn a_process_that_is_large_for_other_reasons_is_left_alone() {
-        assert!(!is_due(140, 0, 160), "well within the budgets");
-        assert!(is_due(141, 0, 160));
-        assert!(!is_due(1_000, 991, 160), "hardly grown since");
-        assert!(is_due(1_000, 990, 160));
-        assert!(!is_due(1_000, 2_000, 160), "it shrank by itself");
+        let is_due = |taken, least| outlook(least).is_due(now(), taken, 160);
+        assert!(!is_due(140, 0), "well within the budgets");
+        assert!(is_due(141, 0));
+        assert!(!is_due(1_000, 991), "hardly grown since");
+        assert!(is_due(1_000, 990));
+        assert!(!is_due(1_000, 2_000), "it shrank by itself");
+    }
+
+    #[test]
+    fn a_look_that_finds_nothing_due_shortens_no_pause() {
+        let until = now() + PAUSE_MAX;
+        let paused = Outlook {
+            pause: PAUSE_MAX,
+            not_before: Some(until),
+            ..outlook(900)
+        };
+        let seen = paused.seen(500);
+        assert_eq!(seen.least, 500);
+        assert_eq!((seen.pause, seen.not_before), (PAUSE_MAX, Some(until)));
+        let just_before = until - Duration::from_nanos(1);
+        assert!(!seen.is_due(just_before, 1_000, 160));
+        assert!(seen.is_due(until, 1_000, 160));
     }
 
     #[test]
     fn a_process_that_gives_nothing_back_is_asked_ever_less_often() {
-        let after = |last: u64, took: u64, given| {
+        let after = |last: u64, took: u64, given: usize| {
             let (last, took) = (Duration::from_secs(last), Duration::from_millis(took));
-            pause_after(last, took, given, 160).as_secs()
+            let paused = Outlook {
+                pause: last,
+                ..outlook(0)
+            };
+            let ended = now();
+            let after = paused.given_back(1_000, 1_000 - given, ended, took, 160);
+            assert_eq!(after.least, 1_000 - given);
+            assert_eq!(after.not_before, Some(ended + after.pause));
+            after.pause.as_secs()
         };
         assert_eq!(after(1, 1, 10), 1);
         assert_eq!(after(1, 100, 10), 5, "a fiftieth of the time");
