@@ -24,7 +24,8 @@
 //!   where they share an entity (or, rarely, a stripe of them), where both bring a newer event time to
 //!   a view that keeps a window, where both have bad rows, and for the log, which is one.
 //! * **One thread is ours**, `asof-sync`: it makes the log durable for all who wait, so that many
-//!   callers share one fsync. RocksDB has its own for flushes and compactions. Under a
+//!   callers share one fsync. After every minute without a sync it lets go of iterators that nobody is
+//!   using. RocksDB has its own for flushes and compactions. Under a
 //!   [memory budget](crate::StoreOptions::memory_budget) there is `asof-heap` besides, which looks once a
 //!   second at how much the process takes.
 //! * **In an async host** reads are short enough for an executor's thread while the rows are in memory;

@@ -47,7 +47,7 @@ impl Kv {
         Ok(!held)
     }
 
-    fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
+    pub(super) fn merge(&self, family: Family, from: Option<&[u8]>, to: Option<&[u8]>) {
         let mut options = CompactOptions::default();
         // Not `ForceOptimized`: it spares what this very merge has put there, and left two files in the last
         // level of a small family where this leaves one. What else it spares has not been looked into.

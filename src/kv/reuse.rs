@@ -5,7 +5,8 @@
 //! memtables is the one it was made with. While nothing is committed it need not even be refreshed.
 //!
 //! An idle iterator keeps alive the files and memtables it was made with. They are let go of after
-//! some megabytes of commits, before files are unlinked, and when the database is compacted or closed.
+//! some megabytes of commits, in every lull of the syncs, before files are unlinked, and when the
+//! database is compacted or closed.
 //! Nobody waits for one: a reader who finds its place taken makes an iterator of its own.
 
 #![expect(
@@ -31,7 +32,7 @@ const PLACES: usize = 16;
 const COMMITTED_BYTES_MAX: u64 = 4 << 20;
 
 /// After so many reads an iterator is refreshed though nothing was committed, so that it lets go of
-/// files that were merged meanwhile.
+/// files that were merged meanwhile. A lull lets go of the others: it does not meet one that is in use.
 const UNREFRESHED_MAX: u32 = 1_000;
 
 /// Alone on its cache lines: threads write to it on every read.
@@ -94,6 +95,10 @@ impl Idle {
         if before / COMMITTED_BYTES_MAX == before.wrapping_add(bytes) / COMMITTED_BYTES_MAX {
             return;
         }
+        self.drop_unused();
+    }
+
+    fn drop_unused(&self) {
         for place in &self.places {
             let idle = place.0.try_lock().and_then(|mut place| place.take());
             drop(idle);
@@ -142,6 +147,12 @@ impl Kv {
             *place = None;
         }
         walked
+    }
+
+    /// Lets go of what nobody is using, and of the files that were merged since it was made. It costs no
+    /// reader more than another iterator.
+    pub(crate) fn drop_idle(&self) {
+        self.idle.drop_unused();
     }
 
     /// Lets go of every iterator that is kept, and waits until the files that only they held are
@@ -250,5 +261,28 @@ mod tests {
         );
         let reads = (1..2 * UNREFRESHED_MAX).take_while(|_| versions(&kv) == 0);
         assert_eq!(reads.count(), UNREFRESHED_MAX as usize - 2);
+    }
+
+    #[test]
+    fn files_that_were_merged_leave_the_disk_once_idle_iterators_are_dropped() {
+        // Who is hurt: a store that is hardly read, whose disk keeps the files that were merged.
+        let dir = tempfile::tempdir().unwrap();
+        let kv = database(dir.path());
+        write(&kv, 1);
+        kv.flush().unwrap();
+        let files = std::fs::read_dir(dir.path()).unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let mut tables = files.filter(|path| path.extension().is_some_and(|end| end == "sst"));
+        let table = tables.next().unwrap();
+        assert_eq!(versions(&kv), 1);
+        kv.merge(Family::History, None, None);
+        assert!(table.exists(), "nothing is held: no test");
+        kv.drop_idle();
+        // RocksDB unlinks it on a thread of its own.
+        let is_there = |_: &i32| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            table.exists()
+        };
+        assert!((0..500).take_while(is_there).count() < 500, "it is there");
     }
 }

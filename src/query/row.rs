@@ -4,6 +4,7 @@ use super::feature::{Typed, TypedFeature};
 use crate::error::{Error, Result};
 use crate::format::row::{LatestLayout, LatestRow, not_a};
 use crate::format::value;
+use crate::id::{FeatureId, OpenedView};
 use crate::law::{self, Answer, Fold, Standing, Status, Told, Verdict};
 use crate::schema::{Contract, Feature};
 use crate::time::Timestamp;
@@ -167,12 +168,10 @@ impl Row {
     /// What is known of a feature, by the view's contract.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a feature of another view or of
-    /// another store, and where no read has filled the row, or the last one failed;
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
+    /// As [`see`](Self::see).
     pub fn answer(&self, feature: &Feature) -> Result<Answer<'_>> {
         let contract = self.answered()?;
-        contract.check_owns(feature.view.0)?;
+        let feature = known(contract, feature.view.0, feature.id())?;
         let told = self.told(contract, feature)?;
         let value = told
             .bytes
@@ -212,11 +211,7 @@ impl Row {
     #[inline]
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
         let contract = self.answered()?;
-        contract.check_owns(feature.view())?;
-        // Something may be stored of a feature that is not known, so "absent" could be a lie.
-        let known = contract
-            .by_id(feature.id)
-            .ok_or_else(|| younger(contract))?;
+        let known = known(contract, feature.view(), feature.id)?;
         let told = self.told(contract, known)?;
         let value = match told.bytes {
             None => None,
@@ -239,6 +234,14 @@ impl Row {
             .iter()
             .map(|feature| (feature, self.answer(feature)))
     }
+}
+
+/// The feature of this number, in the contract that a row was read by. Something may be stored of one
+/// that is not known, so "absent" could be a lie.
+#[inline]
+fn known(contract: &Contract, view: OpenedView, id: FeatureId) -> Result<&Feature> {
+    contract.check_owns(view)?;
+    contract.by_id(id).ok_or_else(|| younger(contract))
 }
 
 #[cold]

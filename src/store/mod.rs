@@ -458,11 +458,12 @@ impl Syncing {
                     let synced = sync(&self.kv, &self.catalog, self.clock.now());
                     synced.inspect_err(|error| self.poison.set(error))
                 };
-                self.syncer.run(doing, || {
+                let settle = || {
                     if let Err(error) = self.kv.settle() {
                         self.poison.set(&error);
                     }
-                });
+                };
+                self.syncer.run(doing, settle, || self.kv.drop_idle());
             }));
             if ran.is_err() {
                 // A clock of the host's may panic; whoever waits must hear of it.

@@ -132,8 +132,10 @@ impl WriteBatch {
     /// tells the new reason.
     ///
     /// An entry that is gone when the batch is written, because somebody else has replayed or dropped
-    /// it, or an erase took it, is left out, and is no row of the receipt. One that was changed since
-    /// it was read refuses the batch: give what was mended to [`replay_as`](Self::replay_as).
+    /// it, or an erase took it, is left out, and is no row of the receipt. Nor is one of another store,
+    /// which tells nobody where it was read: it stays there, and [`Receipt::rows`](crate::Receipt::rows)
+    /// is less than [`len`](Self::len) was. One that was changed since it was read refuses the batch:
+    /// give what was mended to [`replay_as`](Self::replay_as).
     ///
     /// ```
     /// # use asof::*;

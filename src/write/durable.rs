@@ -23,6 +23,9 @@ use std::time::Duration;
 /// So long after the last sync the syncer rests.
 const REST: Duration = Duration::from_secs(1);
 
+/// While nothing is synced, a lull comes as often as this.
+const LULL: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 60 });
+
 /// Who has committed what, and how far it is durable.
 #[derive(Default)]
 pub(crate) struct Syncer {
@@ -104,18 +107,21 @@ impl Syncer {
 
     /// Makes what is wanted durable, again and again, until stopped. Runs on a thread of its own;
     /// `sync` makes everything in the log durable. `rest` is called once after a second in which
-    /// nothing was wanted, when something was synced before.
-    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>, rest: impl Fn()) {
+    /// nothing was wanted, when something was synced before; `lull` after every further minute.
+    pub(crate) fn run(&self, sync: impl Fn() -> Result<()>, rest: impl Fn(), lull: impl Fn()) {
         let mut restless = false;
         loop {
             let (sync_number, covers) = {
                 let mut state = self.state.lock();
                 while state.wanted <= state.done && !state.stopping {
-                    if !restless {
-                        self.wanted_more.wait(&mut state);
-                    } else if self.wanted_more.wait_for(&mut state, REST).timed_out() {
-                        restless = false;
+                    let pause = if restless { REST } else { LULL };
+                    if !self.wanted_more.wait_for(&mut state, pause).timed_out() {
+                        continue;
+                    }
+                    if std::mem::take(&mut restless) {
                         MutexGuard::unlocked(&mut state, &rest);
+                    } else {
+                        MutexGuard::unlocked(&mut state, &lull);
                     }
                 }
                 if state.wanted <= state.done || state.failed.is_some() {
@@ -361,7 +367,7 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(5));
                     Ok(())
                 };
-                syncer.run(sync, || {});
+                syncer.run(sync, || {}, || {});
             });
             let writers: Vec<_> = (0..16)
                 .map(|_| {
@@ -393,7 +399,7 @@ mod tests {
                 let rest = || {
                     rests.fetch_add(1, Ordering::SeqCst);
                 };
-                syncer.run(|| Ok(()), rest);
+                syncer.run(|| Ok(()), rest, || {});
             });
             std::thread::sleep(REST + REST / 2);
             assert_eq!(rests.load(Ordering::SeqCst), 0, "nothing was synced");
@@ -422,7 +428,7 @@ mod tests {
                     syncs.fetch_add(1, Ordering::SeqCst);
                     Err(Error::new(ErrorKind::Io, "no"))
                 };
-                syncer.run(sync, || {});
+                syncer.run(sync, || {}, || {});
             });
             assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Io);
             let later = syncer.committed();

@@ -231,10 +231,21 @@ fn a_row_of_an_older_handle_says_nothing_of_a_younger_feature() {
     let options = WriteOptions::buffered();
     world.store.write(batch, options).unwrap();
     let ask = |view: &View| world.store.get(view, &newark, Question::latest()).unwrap();
-    assert_eq!(ask(&new).get(&rain).unwrap(), Some(2.0));
-    let error = ask(&old).get(&rain).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-    assert!(error.to_string().contains("view again"), "{error}");
+    let named = new.contract().feature("rain").unwrap();
+    let (known, unknown) = (ask(&new), ask(&old));
+    assert_eq!(known.get(&rain).unwrap(), Some(2.0));
+    let told = known.answer(named).unwrap();
+    assert!(matches!(told.value, Some(ValueRef::F64(2.0))), "{told:?}");
+    let refused = [
+        unknown.get(&rain).map(drop),
+        unknown.see(&rain).map(drop),
+        unknown.answer(named).map(drop),
+    ];
+    for told in refused {
+        let error = told.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("view again"), "{error}");
+    }
 }
 
 #[test]

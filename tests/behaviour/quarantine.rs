@@ -161,6 +161,48 @@ fn a_mended_row_goes_in_and_takes_its_entry_along() {
 }
 
 #[test]
+fn a_row_for_another_view_is_replayed_into_the_view_that_it_names() {
+    // Who is hurt: whoever mends a row that named the wrong view, in a batch of rows for the right one.
+    let world = World::with(weather());
+    let sky = ViewDefinition::builder("sky").key("origin", Type::String);
+    let sky = sky.define(FeatureDefinition::new("temp", Type::F64).nullable());
+    world.store.apply(sky.build().unwrap()).unwrap();
+    let of = |view: &str, line: String| line.replace("\"weather\"", &format!("\"{view}\""));
+    let early = of("sky", early("EWR", 6));
+    let hot = line("EWR", 7, "\"hot\"");
+    assert_eq!(write(&world.store, &[early, hot]).unwrap().quarantined, 2);
+    let sky = world.store.view("sky").unwrap();
+    let mut batch = WriteBatch::new();
+    for (entry, hour) in entries(&world.store).into_iter().zip(6..) {
+        let mended = of("sky", line("EWR", hour, "1"));
+        let event = JsonEvent::parse(mended.as_bytes()).unwrap();
+        batch.replay_as(entry, event.resolve(sky.contract()).unwrap());
+    }
+    let receipt = world.store.write(batch, WriteOptions::buffered()).unwrap();
+    assert_eq!((receipt.rows, receipt.applied), (2, 2));
+    assert_eq!(world.store.digest(&sky).unwrap().count, 2);
+    assert_eq!(
+        (entries(&world.store).len(), versions(&world.store)),
+        (0, 0)
+    );
+}
+
+#[test]
+fn an_entry_of_another_store_is_left_out_told_by_the_receipt_and_stays_where_it_is() {
+    // Who is hurt: whoever replays into a second store, and takes what was left out for written.
+    let (world, other) = (World::with(weather()), World::with(weather()));
+    write(&other.store, &[early("EWR", 6)]).unwrap();
+    let kept = entries(&other.store);
+    let mut batch = WriteBatch::new();
+    batch.replay(kept[0].clone());
+    let given = batch.len() as u64;
+    let options = WriteOptions::buffered().quarantine();
+    let receipt = world.store.write(batch, options).unwrap();
+    assert_eq!((given, receipt.rows), (1, 0));
+    assert_eq!(entries(&other.store), kept);
+}
+
+#[test]
 fn a_batch_that_is_refused_takes_no_entry_away() {
     let world = World::with(weather());
     write(&world.store, &[early("EWR", 6), line("JFK", 6, "\"x\"")]).unwrap();

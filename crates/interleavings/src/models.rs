@@ -56,5 +56,6 @@ models! {
         no_waiter_sleeps_for_ever,
         a_failed_sync_reaches_every_waiter_it_covers,
         a_failure_from_elsewhere_reaches_every_waiter,
+        a_lull_misses_nobody_who_wants_a_sync,
         a_rest_misses_nobody_who_wants_a_sync;
 }

@@ -47,7 +47,7 @@ impl Scene {
             let rest = || {
                 scene.rests.fetch_add(1, Ordering::Relaxed);
             };
-            scene.syncer.run(|| scene.sync(), rest);
+            scene.syncer.run(|| scene.sync(), rest, || {});
         })
     }
 
@@ -187,6 +187,19 @@ pub(super) fn a_failure_from_elsewhere_reaches_every_waiter() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Io),
         }
         another.join().expect("a waiter ends");
+        scene.end(syncer);
+    });
+}
+
+/// The same of a lull, before anything was synced.
+pub(super) fn a_lull_misses_nobody_who_wants_a_sync() {
+    check(|| {
+        let scene = Scene::new(well);
+        let syncer = scene.start();
+        time_passes();
+        let (place, ticket) = scene.submit();
+        ticket.wait().expect("no sync fails");
+        scene.check_durable(place);
         scene.end(syncer);
     });
 }
