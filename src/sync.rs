@@ -7,5 +7,5 @@
 mod words;
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU64 as Word, Ordering, fence};
 pub(crate) use words::Words;

@@ -95,7 +95,7 @@ impl Changing<'_> {
             return true;
         }
         let row = Class::of(Header::of_value(value.len()).words()).words;
-        if !self.may_pack || !self.is_scattered(row + BUCKET_WORDS) {
+        if !self.is_writer || !self.is_scattered(row + BUCKET_WORDS) {
             return false;
         }
         self.pack();

@@ -272,14 +272,14 @@ impl RowCache {
         place: &Place,
         prefix: &Prefix,
         value: Option<&[u8]>,
-        may_pack: bool,
+        is_writer: bool,
     ) -> bool {
         let mut shard = shard::Changing {
             words: &self.words,
             geometry: &self.geometry,
             place,
             ring,
-            may_pack,
+            is_writer,
         };
         match value {
             Some(value) => shard.put(prefix, value),

@@ -11,7 +11,7 @@
 
 use super::VALUE_BYTES_MAX;
 use crate::format::key::Prefix;
-use crate::sync::{AtomicU64, Ordering, Words};
+use crate::sync::{Ordering, Word, Words};
 
 pub(super) const HEADER_WORDS: usize = 3;
 const LENGTH_BITS: u32 = 17;
@@ -175,7 +175,7 @@ pub(super) fn store_value(words: &Words, at: usize, value: &[u8]) {
 }
 
 #[inline]
-fn copy_words(words: &[AtomicU64], room: &mut [u8]) {
+fn copy_words(words: &[Word], room: &mut [u8]) {
     for (room, word) in room.chunks_exact_mut(8).zip(words) {
         room.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
     }

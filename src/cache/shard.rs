@@ -291,8 +291,9 @@ pub(super) struct Changing<'a> {
     pub(super) geometry: &'a Geometry,
     pub(super) place: &'a Place,
     pub(super) ring: &'a mut Ring,
-    /// Whoever changes it has the time to pack the rows of a shard that keeps them all.
-    pub(super) may_pack: bool,
+    /// A writer changes it: it has the time to pack the rows of a shard that keeps them all, and it drives no row
+    /// out for one that nobody has asked for.
+    pub(super) is_writer: bool,
 }
 
 /// A row that leaves the ring and may come in again.
@@ -309,7 +310,7 @@ impl Changing<'_> {
             geometry: self.geometry,
             place,
             ring: self.ring,
-            may_pack: false,
+            is_writer: false,
         }
     }
 
@@ -351,7 +352,8 @@ impl Changing<'_> {
 
     /// Puts a row in, in the place of the one that its entity has. Says whether it is there now.
     pub(super) fn put(&mut self, prefix: &Prefix, value: &[u8]) -> bool {
-        if let Some((slot, ..)) = self.find(prefix) {
+        let found = self.find(prefix);
+        if let Some((slot, ..)) = found {
             let row = slot.row(self.place);
             let old = Header::load(self.words, row).expect("a place points to a row");
             if let Some(header) = old.with_length(value.len()) {
@@ -365,10 +367,23 @@ impl Changing<'_> {
             }
             self.remove(prefix);
         }
-        match self.geometry.keeps {
-            true => self.keep(prefix, value),
-            false => self.put_at_home(prefix, value) || self.put_at_the_head(prefix, value),
+        if self.geometry.keeps {
+            return self.keep(prefix, value);
         }
+        if self.put_at_home(prefix, value) {
+            return true;
+        }
+        let may_drive_out = !self.is_writer || found.is_some();
+        (may_drive_out || self.is_free(value)) && self.put_at_the_head(prefix, value)
+    }
+
+    /// Whether a value has room at the head of the ring, and a place in the bucket, that nobody has to leave.
+    fn is_free(&self, value: &[u8]) -> bool {
+        let words = Header::of_value(value.len()).words();
+        let rest = self.geometry.arena_words - self.ring.head;
+        let wasted = if rest < words { rest } else { 0 };
+        self.ring.used + wasted + words <= self.geometry.arena_words
+            && (HOME + 1..SLOTS).any(|at| Slot::load(self.words, self.place.bucket, at).is_empty())
     }
 
     /// The place of the row at home, if there is one.

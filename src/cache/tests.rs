@@ -285,12 +285,13 @@ fn a_row_that_is_wanted_comes_home_and_one_that_is_not_makes_way() {
         })
     };
     let count = || wanted.iter().filter(|prefix| at_home(prefix)).count();
-    wanted
-        .iter()
-        .for_each(|prefix| write(&cache, prefix, &[2; 100]));
+    for prefix in &wanted {
+        cache.fill(prefix, stamp(&cache, prefix), &[2; 100]);
+    }
     let before = count();
     for n in 5_000..40_000 {
-        write(&cache, &prefix(n), &[1; 100]);
+        let cold = prefix(n);
+        cache.fill(&cold, stamp(&cache, &cold), &[1; 100]);
         let asked = &wanted[n as usize % wanted.len()];
         if let (Sought::Miss(stamp), _) = read(&cache, asked) {
             cache.fill(asked, stamp, &[2; 100]);
@@ -301,6 +302,32 @@ fn a_row_that_is_wanted_comes_home_and_one_that_is_not_makes_way() {
     let counts = cache.counts();
     let homes: usize = cache.shards.iter().map(|shard| shard.lock().at_home).sum();
     assert!(homes as u64 * 5 > counts.rows, "{homes} of {counts:?}");
+}
+
+#[test]
+fn what_is_written_drives_out_nothing_that_was_asked_for() {
+    // Who is hurt: whoever reads a tenth of all rows while all are written, and finds each gone from memory.
+    let cache = cache(1 << 20);
+    let mut asked = 0;
+    while cache.counts().evictions < 1_000 {
+        let prefix = prefix(asked);
+        cache.fill(&prefix, stamp(&cache, &prefix), &[1; 100]);
+        asked += 1;
+    }
+    let is_here = |n: u64| matches!(read(&cache, &prefix(n)).0, Sought::Hit(_));
+    let count = || (0..asked).filter(|n| is_here(*n)).count();
+    let before = count();
+    for n in 100_000..110_000 {
+        write(&cache, &prefix(n), &[2; 100]);
+    }
+    assert_eq!(count(), before);
+    // One that is there is kept, also where it outgrows its room; one that is not, once it is asked for.
+    let n = (0..asked).find(|n| is_here(*n)).unwrap();
+    write(&cache, &prefix(n), &[3; 400]);
+    assert_eq!(read(&cache, &prefix(n)).1, [3; 400]);
+    let n = (100_000..110_000).find(|n| !is_here(*n)).unwrap();
+    cache.fill(&prefix(n), stamp(&cache, &prefix(n)), &[2; 100]);
+    assert!(is_here(n));
 }
 
 #[test]

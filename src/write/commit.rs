@@ -274,9 +274,10 @@ impl Writer {
                     Admission::Fenced => receipt.fenced += 1,
                 }
             }
-            group.put_latest(prefix, latest, &mut batch)?;
-            bounds::check_commit(batch.bytes())?;
+            group.put_latest(prefix, latest)?;
+            bounds::check_commit(batch.bytes() + latest.bytes())?;
         }
+        latest.put_into(&mut batch);
         Ok((batch, newest))
     }
 

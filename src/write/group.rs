@@ -274,33 +274,27 @@ impl<'a, 's> Group<'a, 's> {
         Ok(shows)
     }
 
-    /// Adds the latest row to the batch where it has become another.
-    pub(super) fn put_latest(
-        &mut self,
-        prefix: &Prefix,
-        rows: &mut LatestRows,
-        batch: &mut KvBatch<'_>,
-    ) -> Result<()> {
+    /// Notes the latest row where it has become another.
+    pub(super) fn put_latest(&mut self, prefix: &Prefix, rows: &mut LatestRows) -> Result<()> {
         if !self.changed || self.scratch.added.rows.is_empty() {
             return Ok(());
         }
         let (schema_version, entity) = (self.schema_version, self.entity);
         let is_resident = self.view.is_resident;
-        let stored = match self.shown {
+        match self.shown {
             Shown::Put(row) => {
                 let version = HistoryRow::parse(row.value())?;
                 rows.add((prefix, is_resident), |out| {
                     write_put(row.stamp, &version, None, out);
-                })
+                });
             }
             Shown::Stored(_) | Shown::Folded => {
                 let fold = self.fold()?;
                 rows.add((prefix, is_resident), |out| {
                     fold.write(schema_version, entity, out);
-                })
+                });
             }
-        };
-        batch.put_sealed(Family::Latest, prefix, stored);
+        }
         Ok(())
     }
 }
@@ -328,32 +322,46 @@ impl LatestRows {
         self.bytes.capacity()
     }
 
+    /// How many bytes its rows take, keys and all.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The prefix and the stored row at a place.
+    fn at(&self, row: &Range<usize>) -> (&Prefix, &[u8]) {
+        let (before, stored) = self.bytes[..row.end].split_at(row.start);
+        let prefix = before.last_chunk().expect("its prefix stands before it");
+        (prefix, stored)
+    }
+
+    /// Puts the rows into a batch: one after the other, because each family has a memtable of its own, and to go
+    /// back and forth costs.
+    pub(super) fn put_into(&self, batch: &mut KvBatch<'_>) {
+        for (row, _) in &self.rows {
+            let (prefix, stored) = self.at(row);
+            batch.put_sealed(Family::Latest, prefix, stored);
+        }
+    }
+
     /// The same rows, those of resident views or the others, for those who read from memory.
     pub(super) fn news<'c>(&self, cache: &'c RowCache, resident: bool) -> News<'c> {
         let mut news = cache.news();
         let rows = self.rows.iter();
         for (row, _) in rows.filter(|(_, is_resident)| *is_resident == resident) {
-            let (before, stored) = self.bytes[..row.end].split_at(row.start);
-            let prefix = before.last_chunk().expect("its prefix stands before it");
+            let (prefix, stored) = self.at(row);
             news.put(prefix, &stored[..stored.len() - checksum::WIDTH]);
         }
         news
     }
 
     /// Adds the row of an entity, of a view that is resident or is not.
-    fn add(
-        &mut self,
-        (prefix, is_resident): (&Prefix, bool),
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> &[u8] {
+    fn add(&mut self, (prefix, is_resident): (&Prefix, bool), write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(prefix);
         write(&mut self.bytes);
         let value = start + PREFIX_BYTES;
         checksum::seal_with_key(&mut self.bytes, start..value);
-        let row = value..self.bytes.len();
-        self.rows.push((row.clone(), is_resident));
-        &self.bytes[row]
+        self.rows.push((value..self.bytes.len(), is_resident));
     }
 }
 
