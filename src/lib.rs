@@ -66,7 +66,8 @@
 //!
 //! **Durability is chosen per write** and named in the type: [`Durability::Synced`] survives a power
 //! cut, [`Durability::Buffered`] a killed process. [`Store::submit`] returns a [`Ticket`] that can be
-//! waited for, polled or awaited. An error from a write means *outcome unknown*: write again.
+//! waited for, polled or awaited. After an error from a write [its kind](ErrorKind#was-it-written) says
+//! whether nothing was written or nobody knows; to write again is safe.
 //!
 //! **Bad rows go nowhere quietly.** They refuse their batch, or are set aside in the quarantine, in
 //! the same atomic batch, with the reason ([`OnBadRow`]).
