@@ -227,6 +227,12 @@ impl std::error::Error for Error {
     }
 }
 
+/// A number and its noun: `1 row`, `2 rows`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
+}
+
 /// What to do about stored bytes that are not what was written.
 pub(crate) const RESTORE: &str =
     "restore the store, or run `asof verify` to see how much is damaged";
