@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     let explained = store.explain(&view, &newark, Question::latest())?;
     for version in &explained.versions {
         println!(
-            "{} recorded {} {}: {}, decides {:?}",
+            "{} recorded {} {}: {} {:?}",
             version.event_time,
             version.recorded_at,
             version.op,

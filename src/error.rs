@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `NotFound` | take the name that the text offers | no | 3 |
 /// | `Incompatible` | define a new view | no | 5 |
 /// | `BeyondHistory` | ask as of the floor or later | no | 5 |
-/// | `NotFresh` | ask again later; look after the pipeline | yes | 5 |
+/// | `NotFresh` | ask again later; look after the pipeline, or give the view `sources` where the text says that it has none | yes | 5 |
 /// | `NoValue` | treat the entity as unknown, or read an `Option` or a `Seen` | no | 1 |
 /// | `Rejected` | fix the rows that the text names, or set them aside | no | 5 |
 /// | `QuarantineFull` | replay or drop entries, then write again | yes | 5 |
@@ -31,6 +31,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | `Poisoned` | reopen and write again | no | 1 |
 /// | `Closed` | reopen | no | 1 |
 /// | `Forked` | open a store in the process that uses it | no | 1 |
+///
+/// # Was it written?
+///
+/// After a write that failed as `InvalidArgument`, `Rejected`, `QuarantineFull`, `Backpressure` or
+/// `Forked` nothing of the batch was written. After any other error the outcome is *unknown*, never *not
+/// written*: the batch is there whole or not at all. After either, to write the same rows again is safe.
+///
+/// # The columns
 ///
 /// *Retryable* is what [`Error::is_retryable`] says: the same call may succeed later although nobody
 /// changed the request. *Exit* is the code with which the command line ends (2, where the request was
@@ -103,8 +111,8 @@ pub enum ErrorKind {
 
 /// Why a call failed: a [kind](ErrorKind) for programs, a text for people, a source for the curious.
 ///
-/// **An error from a write means "outcome unknown", never "not written".** Writing the same rows
-/// again is always safe.
+/// **After an error from a write the outcome is unknown**, except for the kinds of which
+/// [`ErrorKind`] says that nothing was written. Writing the same rows again is always safe.
 pub struct Error(Box<Repr>);
 
 struct Repr {
@@ -217,6 +225,12 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|s| s as _)
     }
+}
+
+/// A number and its noun: `1 row`, `2 rows`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// What to do about stored bytes that are not what was written.

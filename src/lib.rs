@@ -64,9 +64,14 @@
 //! [`Read::scan`] for all, each from one snapshot; [`Store::snapshot`] holds one for as long as needed.
 //! [`Read::get_into`] fills a [`Row`] that the caller owns and allocates nothing of ours.
 //!
+//! **Memory is one number**, [`StoreOptions::memory_budget`]; a view may be
+//! [resident](StoreOptions::resident). Before writes outrun the disk they are slowed down, or
+//! [refused](WriteOptions::non_blocking), and [`Store::pressure`] says how near that is.
+//!
 //! **Durability is chosen per write** and named in the type: [`Durability::Synced`] survives a power
 //! cut, [`Durability::Buffered`] a killed process. [`Store::submit`] returns a [`Ticket`] that can be
-//! waited for, polled or awaited. An error from a write means *outcome unknown*: write again.
+//! waited for, polled or awaited. After an error from a write [its kind](ErrorKind#was-it-written) says
+//! whether nothing was written or nobody knows; to write again is safe.
 //!
 //! **Bad rows go nowhere quietly.** They refuse their batch, or are set aside in the quarantine, in
 //! the same atomic batch, with the reason ([`OnBadRow`]).

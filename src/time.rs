@@ -25,7 +25,7 @@ const LAST_WRITTEN: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 /// assert_eq!(t.saturating_add(Span::hours(1)).to_string(), "2013-01-01T07:00:00Z");
 /// # Ok::<(), asof::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -187,6 +187,13 @@ impl fmt::Display for Timestamp {
             write!(f, ".{micros:06}")?;
         }
         f.write_str("Z")
+    }
+}
+
+/// As it is displayed: what a debugger or a failed test shows should be read as a time.
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -404,6 +411,10 @@ mod tests {
     fn both_ways(text: &str, micros: i64) {
         assert_eq!(Timestamp::parse(text).unwrap(), Timestamp(micros));
         assert_eq!(Timestamp(micros).to_string(), text);
+        assert_eq!(
+            format!("{:?}", Some(Timestamp(micros))),
+            format!("Some({text})")
+        );
     }
 
     #[test]

@@ -64,7 +64,8 @@ impl View {
     }
 
     /// An entity of this view, its key columns given in order: as they are where they have one type,
-    /// as [`Value`]s where they do not.
+    /// as [`Value`]s where they do not. Mind that Rust takes a `1` for an `i32`: a column of type `i64`
+    /// wants `1i64`.
     ///
     /// ```
     /// # use asof::*;
@@ -74,6 +75,8 @@ impl View {
     /// # store.apply(shops.feature("open", Type::Bool).build()?)?;
     /// let shops = store.view("shops")?; // its key is (country string, id i64)
     /// let third = shops.entity([Value::from("DE"), 3i64.into()])?;
+    /// let error = shops.entity([Value::from("DE"), 3.into()]).unwrap_err();
+    /// assert!(error.to_string().ends_with("expects i64, found i32; write 3i64"));
     /// assert_eq!(third.to_values(), [Value::from("DE"), Value::I64(3)]);
     /// # Ok(())
     /// # }
@@ -151,11 +154,30 @@ impl View {
         if Arc::ptr_eq(&self.state, entity.view()) {
             return Ok(());
         }
-        Err(Error::invalid(format!(
-            "the entity was made by another view or store than view {:?}; make it with the view it \
-             is used with",
-            self.name()
-        )))
+        Err(self.not_owned(entity))
+    }
+
+    #[cold]
+    fn not_owned(&self, entity: &Entity) -> Error {
+        let (here, there) = (self.contract(), entity.view().contract());
+        let name = |contract: &Contract| match contract.namespace() == here.namespace() {
+            true => format!("{:?}", contract.name()),
+            false => format!(
+                "{:?} of namespace {:?}",
+                contract.name(),
+                contract.namespace()
+            ),
+        };
+        let of_another_store = match self.state.opened == entity.view().opened {
+            true => "",
+            false => " of another store, or of this one before it was opened anew",
+        };
+        Error::invalid(format!(
+            "the entity was made by view {}{of_another_store}, and is used with view {}; make it with \
+             the view it is used with",
+            name(&there),
+            name(here)
+        ))
     }
 }
 

@@ -86,8 +86,14 @@ pub(crate) fn encode<V: Borrow<Value>>(
 
 #[cold]
 fn mistyped(contract: &Contract, column: &KeyColumn, value: &Value) -> Error {
+    // A number without a suffix is an i32 in Rust.
+    let next = match (column.ty, value) {
+        (Type::I64, Value::I32(number)) => format!("; write {number}i64"),
+        (Type::I32, Value::I64(number)) => format!("; write {number}i32"),
+        _ => String::new(),
+    };
     Error::contract(format!(
-        "entity column {:?} of view {:?} expects {}, found {}",
+        "entity column {:?} of view {:?} expects {}, found {}{next}",
         column.name,
         contract.name(),
         column.ty,

@@ -114,11 +114,11 @@ impl<T: Typed + ?Sized> TypedFeature<T> {
         let feature = contract.feature(name)?;
         if !T::fits(feature.ty()) {
             return Err(Error::invalid(format!(
-                "feature {name:?} of view {:?} is a {}, not a {}; resolve it as a {}",
+                "feature {name:?} of view {:?} has the type {}; resolve it as {}, not as {}",
                 contract.name(),
                 feature.ty(),
-                std::any::type_name::<T>(),
-                rust_of(feature.ty())
+                rust_of(feature.ty()),
+                std::any::type_name::<T>()
             )));
         }
         Ok(TypedFeature::of(contract.opened_view(), feature.id()))

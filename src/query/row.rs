@@ -240,7 +240,7 @@ impl Row {
 /// that is not known, so "absent" could be a lie.
 #[inline]
 fn known(contract: &Contract, view: OpenedView, id: FeatureId) -> Result<&Feature> {
-    contract.check_owns(view)?;
+    contract.check_owns(view, Some(id))?;
     contract.by_id(id).ok_or_else(|| younger(contract))
 }
 

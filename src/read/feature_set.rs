@@ -3,7 +3,7 @@
 use super::lookup::Lookup;
 use super::many::read_many;
 use crate::catalog::{Entity, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::query::{Question, Row, Seen, Typed, TypedFeature};
 
 /// Several views that a model reads together, resolved once.
@@ -56,15 +56,29 @@ impl FeatureSet {
     ) -> Result<()> {
         if entities.len() != self.views.len() {
             return Err(Error::invalid(format!(
-                "the feature set has {} views, {} entities were given; give one for each view",
-                self.views.len(),
-                entities.len()
+                "the feature set has {} and was given {}; give one entity for each view",
+                counted(self.views.len() as u64, "view", "views"),
+                counted(entities.len() as u64, "entity", "entities")
             )));
         }
         row.rows.resize_with(entities.len(), Row::new);
         let asked: Vec<_> = self.views.iter().zip(entities).collect();
-        read_many(lookup, &asked, question, &mut row.rows)
+        read_many(lookup, &asked, question, &mut row.rows).map_err(|error| misplaced(&asked, error))
     }
+}
+
+/// The error, with the place in the set where it is about one.
+#[cold]
+fn misplaced(asked: &[(&View, &Entity)], error: Error) -> Error {
+    let refused = asked.iter().map(|(view, entity)| view.owns(entity));
+    match refused.enumerate().find(|(_, owned)| owned.is_err()) {
+        Some((place, Err(of_place))) => of_place.at(at_place(place)),
+        _ => error,
+    }
+}
+
+fn at_place(place: usize) -> String {
+    format!("place {place} of the feature set, counted from 0")
 }
 
 impl SetRow {
@@ -90,10 +104,10 @@ impl SetRow {
     ) -> Result<Seen<T::Ref<'_>>> {
         let row = self.rows.get(place).ok_or_else(|| {
             Error::invalid(format!(
-                "the feature set has {} views, counted from 0, and so no view {place}",
-                self.rows.len()
+                "the feature set has {}, counted from 0, and so no view {place}",
+                counted(self.rows.len() as u64, "view", "views")
             ))
         })?;
-        row.see(feature)
+        row.see(feature).map_err(|error| error.at(at_place(place)))
     }
 }

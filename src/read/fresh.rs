@@ -67,7 +67,7 @@ impl Lookup<'_> {
                 format!("source {source:?} has not reported yet how far it is complete"),
                 None,
             ),
-            Claim::NoSource => ("it names no source that could tell".to_string(), None),
+            Claim::NoSource => return Err(nobody_can_tell(view, wanted)),
         };
         Err(Error::new(
             ErrorKind::NotFresh {
@@ -80,6 +80,22 @@ impl Lookup<'_> {
             ),
         ))
     }
+}
+
+/// Asking again would not help here.
+fn nobody_can_tell(view: &View, wanted: Timestamp) -> Error {
+    Error::new(
+        ErrorKind::NotFresh {
+            complete_through: None,
+        },
+        format!(
+            "view {:?} has to be complete through {wanted}, and it names no source that could tell. \
+             Apply it with `sources = [..]`, then ingest with `--source` and `--complete-through`; in \
+             a program that is `ViewBuilder::source`, `WriteBatch::from_log` and \
+             `LogStretch::complete_through`",
+            view.name()
+        ),
+    )
 }
 
 fn claim<'v>(sources: &'v [String], complete: &Completeness) -> Claim<'v> {

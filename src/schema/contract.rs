@@ -148,27 +148,32 @@ impl Contract {
         }
     }
 
-    /// Refuses a feature that belongs to any view but this one.
+    /// Refuses a feature, or a struct of them, that belongs to any view but this one.
     #[inline]
-    pub(crate) fn check_owns(&self, feature_of: OpenedView) -> Result<()> {
+    pub(crate) fn check_owns(&self, feature_of: OpenedView, id: Option<FeatureId>) -> Result<()> {
         if self.opened_view() == feature_of {
             return Ok(());
         }
-        Err(self.not_owned(feature_of))
+        Err(self.not_owned(feature_of, id))
     }
 
+    // A handle holds numbers alone, and so the text has no better names for what is not this view's.
     #[cold]
-    fn not_owned(&self, feature_of: OpenedView) -> Error {
-        let name = &self.name;
+    fn not_owned(&self, feature_of: OpenedView, id: Option<FeatureId>) -> Error {
+        let what = id.map_or("a struct of features".into(), |id| format!("feature {id}"));
+        let (name, number) = (&self.name, self.id);
         Error::invalid(if feature_of.opened == self.opened.0 {
             format!(
-                "the feature belongs to another view than {name:?}, whose row this is; resolve it with \
-                 the view it is used with"
+                "{what} of view {} belongs to another view than {name:?}, which is view {number} \
+                 and whose row this is (the numbers are those of `Feature::id` and `Contract::id`); \
+                 resolve it with the view it is used with",
+                feature_of.id
             )
         } else {
             format!(
-                "the feature was resolved in another store than view {name:?}, whose row this is, or \
-                 before that store was opened anew; resolve it with the view it is used with"
+                "{what} of view {} was resolved in another store than view {name:?}, whose row \
+                 this is, or before that store was opened anew; resolve it with the view it is used with",
+                feature_of.id
             )
         })
     }

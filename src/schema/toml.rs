@@ -10,6 +10,9 @@ use crate::value::Type;
 use std::fmt::Write;
 use toml::{Table, Value};
 
+const FILE_KEYS: [&str; 6] = ["view", "namespace", "sources", "entity", "features", "time"];
+const TIME_KEYS: [&str; 4] = ["ttl", "on_expiry", "history", "max_skew"];
+
 impl ViewDefinition {
     /// Reads a view file. Unknown keys are errors; columns and features keep the order of the file.
     ///
@@ -53,11 +56,7 @@ impl ViewDefinition {
         let file: Table = text.parse().map_err(|e: toml::de::Error| {
             Error::invalid(format!("the view file is not TOML: {e}"))
         })?;
-        known_keys(
-            "the view file",
-            &file,
-            &["view", "namespace", "sources", "entity", "features", "time"],
-        )?;
+        known_keys("the view file", &file, &FILE_KEYS)?;
         let name = file.get("view").ok_or_else(|| {
             Error::invalid(
                 "the view file has no `view`: it begins with the name, as in view = \"weather\"",
@@ -163,7 +162,7 @@ fn feature(name: &str, says: &Value) -> Result<FeatureDefinition> {
 }
 
 fn time_policy(says: &Table) -> Result<TimePolicy> {
-    known_keys("[time]", says, &["ttl", "on_expiry", "history", "max_skew"])?;
+    known_keys("[time]", says, &TIME_KEYS)?;
     let mut time = TimePolicy::default();
     let text = |key: &str| says.get(key).map(|value| string(key, value)).transpose();
     let span = |key: &str, text: &str| Span::parse(text).map_err(|e| e.at(key));
@@ -200,11 +199,17 @@ fn time_policy(says: &Table) -> Result<TimePolicy> {
 fn known_keys(place: &str, says: &Table, known: &[&str]) -> Result<()> {
     match says.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
-        Some(key) => Err(Error::invalid(format!(
-            "{place} has an unknown key {key:?}{}; it takes {}",
-            did_you_mean(key, known.iter().copied()),
-            known.join(", ")
-        ))),
+        Some(key) => {
+            let next = match key.as_str() {
+                "view" | "namespace" | "sources" => "; it stands above the tables".to_string(),
+                time if TIME_KEYS.contains(&time) => "; it stands in [time]".to_string(),
+                _ => did_you_mean(key, known.iter().copied()),
+            };
+            Err(Error::invalid(format!(
+                "{place} has an unknown key {key:?}{next}; it takes {}",
+                known.join(", ")
+            )))
+        }
     }
 }
 
@@ -391,6 +396,14 @@ max_skew = "forever"
             (
                 "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\nsources = ['a']",
                 "what belongs to no table, as sources, stands above the first",
+            ),
+            (
+                "view = 'v'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'\n[time]\nsources = ['a']",
+                "[time] has an unknown key \"sources\"; it stands above the tables; it takes ttl",
+            ),
+            (
+                "view = 'v'\nttl = '1d'",
+                "the view file has an unknown key \"ttl\"; it stands in [time]; it takes view",
             ),
             (
                 "view = 'V'\n[entity]\nk = 'i64'\n[features]\nf = 'f64'",

@@ -264,8 +264,8 @@ impl Store {
     /// [`QuarantineFull`](ErrorKind::QuarantineFull);
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a batch with rows of another store's views;
     /// [`Backpressure`](ErrorKind::Backpressure) where writes outrun what is written to disk and the
-    /// options say not to wait: in these cases nothing was written. After any
-    /// other error the outcome is unknown; writing again is always safe. Of
+    /// options say not to wait. After which of them nothing was written stands at
+    /// [`ErrorKind`](ErrorKind#was-it-written); writing again is always safe. Of
     /// [`StorageFull`](ErrorKind::StorageFull) more stands at [`StoreOptions::reserve_bytes`].
     pub fn write(&self, batch: WriteBatch, options: WriteOptions) -> Result<Receipt> {
         self.submit(batch, options)?

@@ -51,7 +51,7 @@ pub struct Pressure {
     pub nearness: f64,
     /// The limit that is nearest.
     pub limit: PressureLimit,
-    /// The same in words, with both numbers and the reason.
+    /// The same in words, with both numbers; from a nearness of 0.75 on with the reason.
     pub why: String,
     /// After how long there is mostly room again, where there is none.
     pub retry_after: Duration,

@@ -253,7 +253,7 @@ impl<'b> RowWriter<'b> {
     /// the fields that are none, a patch of it names only those that are some.
     pub fn set_all<S: Features>(self, features: &TypedFeatures<S>, all: &S) -> Self {
         // Of a struct that has nothing to say too.
-        if let Err(error) = self.view.contract.check_owns(features.view()) {
+        if let Err(error) = self.view.contract.check_owns(features.view(), None) {
             return self.fail(error);
         }
         let mut row = Some(self);
@@ -264,7 +264,11 @@ impl<'b> RowWriter<'b> {
     }
 
     fn set_feature<T: ?Sized>(self, feature: &TypedFeature<T>, value: &Value) -> Self {
-        match self.view.contract.check_owns(feature.view()) {
+        match self
+            .view
+            .contract
+            .check_owns(feature.view(), Some(feature.id))
+        {
             Ok(()) => self.set_place(feature.id.place(), value),
             Err(error) => self.fail(error),
         }

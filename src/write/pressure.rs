@@ -107,7 +107,7 @@ pub(crate) fn retry_after(limit: Limit) -> Duration {
     }
 }
 
-/// What the limit counts, how much of it there is and why.
+/// What the limit counts and how much of it there is; from where writers are slowed down on, why.
 pub(crate) fn described(near: &Nearness) -> String {
     let Nearness {
         limit,
@@ -117,26 +117,40 @@ pub(crate) fn described(near: &Nearness) -> String {
     } = near;
     let name = family.name();
     let mib = |bytes: &u64| bytes.div_ceil(1 << 20);
-    match limit {
-        Limit::Memtables => format!(
-            "memtables of family {name} hold {} of {} MiB: rows come faster than they are written out",
-            mib(found),
-            mib(most)
+    let (counted, why) = match limit {
+        Limit::Memtables => (
+            format!(
+                "memtables of family {name} hold {} of {} MiB",
+                mib(found),
+                mib(most)
+            ),
+            "rows come faster than they are written out",
         ),
-        Limit::AllMemtables => format!(
-            "memtables of all families hold {} of {} MiB: rows come faster than they are written out",
-            mib(found),
-            mib(most)
+        Limit::AllMemtables => (
+            format!(
+                "memtables of all families hold {} of {} MiB",
+                mib(found),
+                mib(most)
+            ),
+            "rows come faster than they are written out",
         ),
-        Limit::Level0 => format!(
-            "family {name} has {found} of {most} files at level 0: they come faster than they are merged"
+        Limit::Level0 => (
+            format!("family {name} has {found} of {most} files at level 0"),
+            "they come faster than they are merged",
         ),
-        Limit::Pending => format!(
-            "compaction is {} of {} MiB behind in family {name}: rows come faster than they are merged",
-            mib(found),
-            mib(most)
+        Limit::Pending => (
+            format!(
+                "compaction is {} of {} MiB behind in family {name}",
+                mib(found),
+                mib(most)
+            ),
+            "rows come faster than they are merged",
         ),
+    };
+    if near.share() < SLOW {
+        return counted;
     }
+    format!("{counted}: {why}")
 }
 
 pub(super) fn refused(near: &Nearness) -> Error {
@@ -220,6 +234,15 @@ mod tests {
         let found = Cell::new(103);
         admit(OnPressure::Wait, &found).unwrap();
         assert_eq!(found.get(), 98, "it looked until there was room");
+    }
+
+    #[test]
+    fn a_reason_is_given_from_where_writers_are_slowed_down() {
+        // Who is hurt: whoever looks at an idle store, and reads that rows come too fast.
+        let calm = "family history has 74 of 100 files at level 0";
+        assert_eq!(described(&near(74)), calm);
+        let text = described(&near(75));
+        assert!(text.ends_with("faster than they are merged"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a caller chooses of a write, and what it learns.
 
+use crate::error::counted;
 use crate::format::quarantine::QuarantineId;
 use crate::time::Timestamp;
 use std::fmt;
@@ -78,13 +79,14 @@ impl WriteOptions {
         self
     }
 
-    /// The same, without waiting where writes outrun what is written to disk: the batch is refused.
+    /// The same, without waiting where writes outrun what is written to disk: the batch is refused. A
+    /// write consumes its batch, refused or not, so keep what it is made of and make it anew:
     ///
     /// ```
     /// # use asof::*;
     /// # fn main() -> Result<()> {
     /// # let store = Store::temp()?;
-    /// # let batch = || WriteBatch::new();
+    /// let batch = || WriteBatch::new(); // and in it the rows, which are kept elsewhere
     /// let receipt = loop {
     ///     match store.write(batch(), WriteOptions::buffered().non_blocking()) {
     ///         Err(error) => match error.kind() {
@@ -98,6 +100,9 @@ impl WriteOptions {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// To see your own code refused in a test, open the store with
+    /// `memory_budget(32 << 20).memtable_bytes(1 << 20)` and write rows of 900 KB: it takes seconds.
     pub fn non_blocking(mut self) -> Self {
         self.on_pressure = OnPressure::Refuse;
         self
@@ -213,9 +218,9 @@ impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} rows: {} applied ({} latest, {} late, {} conflict), {} duplicate, {} too late, \
+            "{}: {} applied ({} latest, {} late, {} conflict), {} duplicate, {} too late, \
              {} fenced, {} quarantined",
-            self.rows,
+            counted(self.rows, "row", "rows"),
             self.applied,
             self.latest,
             self.late,
@@ -225,5 +230,20 @@ impl fmt::Display for Receipt {
             self.fenced,
             self.quarantined
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_row_is_not_many() {
+        let of = |rows| Receipt {
+            rows,
+            ..Receipt::default()
+        };
+        assert!(of(1).to_string().starts_with("1 row: "));
+        assert!(of(0).to_string().starts_with("0 rows: "));
     }
 }

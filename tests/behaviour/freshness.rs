@@ -496,6 +496,12 @@ fn a_view_that_names_no_source_is_never_fresh() {
     claim(&world, "0", 0, at(12));
     let demand = Question::latest().require_fresh(Span::days(1));
     refused(&world.store, &world.view(), demand, None);
+    for answer in ask(&world.store, &world.view(), demand) {
+        // To ask again would be no way out.
+        let text = answer.unwrap_err().to_string();
+        assert!(text.contains("Apply it with `sources = [..]`"), "{text}");
+        assert!(!text.contains("again later"), "{text}");
+    }
     let named = weather().source(LOG).build().unwrap();
     let change = world.store.apply(named).unwrap();
     assert!(matches!(change, Change::Sourced { .. }), "{change:?}");

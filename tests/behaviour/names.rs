@@ -146,7 +146,7 @@ fn a_feature_of_another_type_is_answered_with_the_type_to_ask_for() {
     assert!(
         error
             .to_string()
-            .contains("is a f64, not a str; resolve it as a f64"),
+            .contains("has the type f64; resolve it as f64, not as str"),
         "{error}"
     );
 }

@@ -147,7 +147,8 @@ fn what_belongs_to_another_view_or_store_is_refused() {
     world.store.apply(sky.build().unwrap()).unwrap();
     let (view, sky) = (world.view(), world.store.view("sky").unwrap());
     let set = FeatureSet::new([view.clone()]);
-    for foreign in [other.entity("EWR"), sky.entity(["EWR"]).unwrap()] {
+    let near = sky.entity(["EWR"]).unwrap();
+    for (foreign, is_far) in [(other.entity("EWR"), true), (near, false)] {
         let latest = Question::latest();
         let range = HistoryRange::default();
         let store = &world.store;
@@ -165,10 +166,10 @@ fn what_belongs_to_another_view_or_store_is_refused() {
         ] {
             let error = refused.expect("it is refused");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
-            assert!(
-                error.to_string().contains("another view or store"),
-                "{error}"
-            );
+            let text = error.to_string();
+            let told = ["by view \"sky\", ", "by view \"weather\" of another store"];
+            assert!(text.contains(told[usize::from(is_far)]), "{text}");
+            assert!(text.contains("used with view \"weather\""), "{text}");
         }
     }
     assert!(
@@ -186,10 +187,13 @@ fn what_belongs_to_another_view_or_store_is_refused() {
         .store
         .get(&view, &world.entity("EWR"), Question::latest())
         .unwrap();
-    assert_eq!(
-        row.see(&foreign).unwrap_err().kind(),
-        ErrorKind::InvalidArgument
-    );
+    let error = row.see(&foreign).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    let numbers = [sky.contract().id(), view.contract().id()].map(|id| id.to_string());
+    let told = format!("feature 1 of view {} belongs to another view", numbers[0]);
+    assert!(error.to_string().contains(&told), "{error}");
+    let told = format!("which is view {}", numbers[1]);
+    assert!(error.to_string().contains(&told), "{error}");
     let mut batch = WriteBatch::new();
     let refused = batch
         .put(&view, &world.entity("EWR"), at(7))
@@ -200,6 +204,31 @@ fn what_belongs_to_another_view_or_store_is_refused() {
         batch.is_empty(),
         "a row that is refused is not in its batch"
     );
+}
+
+#[test]
+fn what_is_at_the_wrong_place_of_a_feature_set_is_named_by_its_place() {
+    // Who is hurt: whoever reads ten views for a model and gave two entities in the wrong order.
+    let world = World::with(weather());
+    let sky = ViewDefinition::builder("sky")
+        .key("origin", Type::String)
+        .feature("temp", Type::F64);
+    world.store.apply(sky.build().unwrap()).unwrap();
+    let (weather, sky) = (world.view(), world.store.view("sky").unwrap());
+    let set = FeatureSet::new([weather.clone(), sky.clone()]);
+    let (of_weather, of_sky) = (world.entity("EWR"), sky.entity(["EWR"]).unwrap());
+    let ask = |entities: &[Entity]| world.store.get_set(&set, entities, Question::latest());
+    let twice = ask(&[of_weather.clone(), of_weather.clone()]);
+    let text = twice.unwrap_err().to_string();
+    assert!(text.starts_with("place 1 of the feature set"), "{text}");
+    let short = ask(std::slice::from_ref(&of_weather)).unwrap_err();
+    let told = "has 2 views and was given 1 entity;";
+    assert!(short.to_string().contains(told), "{short}");
+    let row = ask(&[of_weather, of_sky]).unwrap();
+    let temp = weather.feature::<f64>("temp").unwrap();
+    assert_eq!(row.see(0, &temp).unwrap().status, Status::Absent);
+    let text = row.see(1, &temp).unwrap_err().to_string();
+    assert!(text.starts_with("place 1 of the feature set"), "{text}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::format::{checksum, entity, value};
 use crate::id::{FeatureId, Hex};
 use crate::schema::{Contract, MaxSkew, OnExpiry, Retention, TimePolicy};
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// The meaning of a case, by the format that its name begins with.
 pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
@@ -29,7 +30,9 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
         "digest" => digest_text(name, bytes),
         "entity" => {
             assert_eq!(entity::decode(&contract(), bytes)?, columns());
-            format!("{:?}", columns())
+            let columns = columns();
+            let texts: Vec<String> = columns.into_iter().map(value_text).collect();
+            format!("[{}]", texts.join(", "))
         }
         "prefix" => format!(
             "view {} and SipHash-2-4 of the entity",
@@ -109,12 +112,12 @@ pub(super) fn meaning(name: &str, bytes: &[u8]) -> Result<String> {
             let about = [entry.namespace, entry.view].map(|name| name.unwrap_or("-".into()));
             let entity = entry.entity.unwrap_or_default();
             format!(
-                "{} at {set_aside} raw {raw} of {} bytes from {from} about {} {:?} as {:?}",
+                "{} at {set_aside} raw {raw} of {} bytes from {from} about {} {:?} as {}",
                 entry.reason,
                 entry.raw_bytes,
                 about.join(" "),
                 entity.escape_ascii().to_string(),
-                entry.form
+                form_text(&entry.form)
             )
         }
         "quarantine-totals" => {
@@ -147,6 +150,29 @@ fn time_text(time: Option<Timestamp>) -> String {
     time.map_or("none".into(), |time| time.micros().to_string())
 }
 
+/// Times as the numbers that are stored.
+fn value_text(value: Value) -> String {
+    match value {
+        Value::Timestamp(time) => format!("Timestamp(Timestamp({}))", time.micros()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn form_text(form: &Form) -> String {
+    let time = |time: Timestamp| format!("Timestamp({})", time.micros());
+    match form {
+        Form::Version {
+            event_time,
+            recorded_at,
+        } => {
+            let (at, recorded) = (time(*event_time), recorded_at.map(time));
+            let recorded = recorded.map_or("None".into(), |text| format!("Some({text})"));
+            format!("Version {{ event_time: {at}, recorded_at: {recorded} }}")
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 fn stamp_text(stamp: &Stamp) -> String {
     let op = stamp.op().expect("the op is one");
     let digest = (stamp.last << 2).to_be_bytes();
@@ -173,10 +199,8 @@ fn slot_text(id: FeatureId, slot: Slot<'_>) -> String {
         Slot::Null => "null".into(),
         Slot::Value(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
         Slot::Value(bytes) => {
-            format!(
-                "{:?}",
-                value::decode(feature.ty(), bytes).expect("it is of its type")
-            )
+            let value = value::decode(feature.ty(), bytes).expect("it is of its type");
+            value_text(value.to_value())
         }
     };
     format!("{id} {} {text}", feature.name())
