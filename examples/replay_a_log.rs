@@ -4,7 +4,7 @@
 //! `cargo run --release --example replay_a_log`
 
 use asof::{
-    ErrorKind, JsonEvent, Origin, Read, Receipt, Result, Store, Type, View, ViewDefinition,
+    ErrorKind, Event, JsonEvent, Origin, Read, Receipt, Result, Store, Type, ViewDefinition,
     WriteBatch, WriteOptions,
 };
 
@@ -43,15 +43,17 @@ fn log() -> Vec<String> {
     records
 }
 
+/// Reads one record by the contract of the view that it names. Any other contract would refuse it.
+fn read(store: &Store, line: &[u8]) -> Result<Event> {
+    let event = JsonEvent::parse(line)?;
+    let namespace = event.namespace().unwrap_or("default");
+    let view = store.view_in(namespace, event.view()?)?;
+    event.resolve(view.contract())
+}
+
 /// Takes records in, in batches of this size. The store is told which they are, so that it knows where to go
 /// on; the quarantine is too, so that a bad record is one entry however often it comes.
-fn take_in(
-    store: &Store,
-    view: &View,
-    log: &[String],
-    of: &[usize],
-    size: usize,
-) -> Result<Receipt> {
+fn take_in(store: &Store, log: &[String], of: &[usize], size: usize) -> Result<Receipt> {
     let mut total = Receipt::default();
     for offsets in of.chunks(size) {
         let mut batch = WriteBatch::new();
@@ -62,7 +64,7 @@ fn take_in(
                 partition: "0".into(),
                 offset: offset as u64,
             });
-            match JsonEvent::parse(line).and_then(|event| event.resolve(view.contract())) {
+            match read(store, line) {
                 Ok(event) => batch.push(event, line, origin),
                 Err(error) => batch.push_bad(error, line, origin),
             }
@@ -81,24 +83,15 @@ fn main() -> Result<()> {
     let all: Vec<usize> = (0..RECORDS).collect();
 
     // Once, in order, by two processes: the first died at 1,300, and the store says where to go on.
-    println!(
-        "first:  {}",
-        take_in(&store, &view, &log, &all[..1_300], 100)?
-    );
+    println!("first:  {}", take_in(&store, &log, &all[..1_300], 100)?);
     let next = store.position("sensors", "0") as usize;
     assert_eq!(next, 1_300);
-    println!(
-        "second: {}",
-        take_in(&store, &view, &log, &all[next..], 100)?
-    );
+    println!("second: {}", take_in(&store, &log, &all[next..], 100)?);
     assert_eq!(store.position("sensors", "0"), RECORDS as u64);
 
     // The log gives everything from 700 on once more.
     let digest = store.digest(&view)?;
-    println!(
-        "replay: {}",
-        take_in(&store, &view, &log, &all[700..], 333)?
-    );
+    println!("replay: {}", take_in(&store, &log, &all[700..], 333)?);
     assert_eq!(store.digest(&view)?, digest);
     assert_eq!(
         store.quarantine().count(),
@@ -109,10 +102,7 @@ fn main() -> Result<()> {
     // And a store that saw everything backwards, in batches of 17, and every third record once more.
     let mut shuffled: Vec<usize> = all.iter().rev().copied().collect();
     shuffled.extend((0..RECORDS).step_by(3));
-    println!(
-        "other:  {}",
-        take_in(&reference, &other, &log, &shuffled, 17)?
-    );
+    println!("other:  {}", take_in(&reference, &log, &shuffled, 17)?);
     assert_eq!(reference.digest(&other)?, digest);
     println!("one digest: {digest}");
 

@@ -132,17 +132,16 @@ impl<'a> JsonEvent<'a> {
 
     /// The event, each value read by the type that the contract gives it.
     ///
-    /// Whether a null may stand where it stands, and a float may be infinite, is judged where the
-    /// event is written.
+    /// A line that names no view, or no namespace, is an event of the contract's. Whether a null may
+    /// stand where it stands, and a float may be infinite, is judged where the event is written.
     ///
     /// # Errors
     /// [`ContractViolation`](crate::ErrorKind::ContractViolation) names view, schema version,
-    /// entity, feature, what was expected and what was found.
+    /// entity, feature, what was expected and what was found; or the view and the namespace that the
+    /// line names, where the contract is another's.
     pub fn resolve(&self, contract: &Contract) -> Result<Event> {
-        let entity = self.key(contract);
-        let features = self.values(contract);
-        entity
-            .and_then(|entity| features.map(|features| (entity, features)))
+        self.meant_for(contract)
+            .and_then(|()| Ok((self.key(contract)?, self.values(contract)?)))
             .map(|(entity, features)| Event {
                 namespace: contract.namespace().to_owned(),
                 view: contract.name().to_owned(),
@@ -159,6 +158,26 @@ impl<'a> JsonEvent<'a> {
     /// Its event time and its recorded-at. All else may be anything.
     pub(crate) fn times(&self) -> (Timestamp, Timestamp) {
         (self.event_time, self.recorded_at.unwrap_or(self.event_time))
+    }
+
+    /// Refuses a contract that is not of the view that the line names: the columns of two views are
+    /// often alike, and then nothing else would keep the row of one out of the other.
+    fn meant_for(&self, contract: &Contract) -> Result<()> {
+        let (namespace, view) = (self.namespace(), self.view.as_deref());
+        if namespace.is_none_or(|named| named == contract.namespace())
+            && view.is_none_or(|named| named == contract.name())
+        {
+            return Ok(());
+        }
+        let of_namespace = |named: &str| format!(" of namespace {named:?}");
+        Err(Error::contract(format!(
+            "the event is for view {:?}{}, so the contract of view {:?} of namespace {:?} cannot read \
+             it; look up the view that the event names",
+            view.unwrap_or(contract.name()),
+            namespace.map(of_namespace).unwrap_or_default(),
+            contract.name(),
+            contract.namespace(),
+        )))
     }
 
     fn key(&self, contract: &Contract) -> Result<Vec<(String, Value)>> {
@@ -299,4 +318,67 @@ fn schema_version(text: &str) -> Result<u32> {
                 found(text)
             ))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::id::ViewId;
+    use crate::schema::ViewDefinition;
+    use crate::value::Type;
+
+    fn contract(namespace: &str, view: &str) -> Contract {
+        let definition = ViewDefinition::builder(view)
+            .namespace(namespace)
+            .key("k", Type::I64)
+            .feature("f", Type::I64);
+        Contract::first(ViewId(1), definition.build().unwrap())
+    }
+
+    #[test]
+    fn a_line_is_read_by_no_contract_but_of_the_view_that_it_names() {
+        // Who is hurt: the tenant whose row would be written into the view of another, because both
+        // have the same columns.
+        let contract = contract("acme", "a");
+        let resolve = |names: &str| {
+            let line =
+                format!(r#"{{{names}"entity":{{"k":1}},"event_time":0,"features":{{"f":2}}}}"#);
+            JsonEvent::parse(line.as_bytes())
+                .unwrap()
+                .resolve(&contract)
+        };
+        for names in [
+            "",
+            r#""view":"a","#,
+            r#""namespace":"acme","#,
+            r#""namespace":"acme","view":"a","#,
+        ] {
+            let event = resolve(names).unwrap();
+            assert_eq!((&*event.namespace, &*event.view), ("acme", "a"), "{names}");
+        }
+        for (names, said) in [
+            (r#""view":"b","#, r#"for view "b","#),
+            (
+                r#""namespace":"other","#,
+                r#"for view "a" of namespace "other","#,
+            ),
+            (
+                r#""namespace":"default","view":"a","#,
+                r#"for view "a" of namespace "default","#,
+            ),
+            (
+                r#""namespace":"acme","view":"b","#,
+                r#"for view "b" of namespace "acme","#,
+            ),
+        ] {
+            let error = resolve(names).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ContractViolation, "{error}");
+            let text = error.to_string();
+            assert!(
+                text.contains(said) && text.contains(r#"view "a" of namespace "acme" cannot read"#),
+                "{names}: {text}"
+            );
+        }
+    }
 }

@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// How much is shown of what begins like no object.
+const SHOWN_CHARS_MAX: usize = 24;
+
 /// The members of one object, in the order in which they stand. No key stands twice.
 #[derive(Debug)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
@@ -19,14 +22,8 @@ impl<'a> Members<'a> {
     /// Reads an object and refuses anything else, naming `what` it should have been.
     pub(super) fn read(what: &str, text: &'a str) -> Result<Self> {
         let members: Members<'a> = serde_json::from_str(text).map_err(|error| {
-            // The place is a column: the line is the caller's, who knows the file as well.
-            let place = format!(" at line {} column {}", error.line(), error.column());
-            let why = error.to_string();
-            let why = why.strip_suffix(&place).unwrap_or(&why);
-            Error::invalid(format!(
-                "{what} is not a JSON object: {why} at column {}",
-                error.column()
-            ))
+            let why = why_no_object(text, &error);
+            Error::invalid(format!("{what} is not a JSON object: {why}"))
         })?;
         match members.key_that_stands_twice() {
             None => Ok(members),
@@ -72,6 +69,32 @@ impl<'a> Members<'a> {
         self.get(key)
             .ok_or_else(|| Error::invalid(format!("{what} has no {key:?}")))
     }
+}
+
+/// What is wrong with a text, in the words of whoever wrote it: the reader of JSON says of `not json`
+/// that it expected an ident.
+fn why_no_object(text: &str, error: &serde_json::Error) -> String {
+    let begins = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    if begins.is_empty() {
+        return "it is empty".into();
+    }
+    if !begins.starts_with('{') {
+        let shown: String = begins.chars().take(SHOWN_CHARS_MAX).collect();
+        let more = if shown.len() < begins.len() {
+            " …"
+        } else {
+            ""
+        };
+        return format!("it begins with {shown:?}{more}, an object with {{");
+    }
+    // The place is a column: the line is the caller's, who knows the file as well.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let why = error.to_string();
+    let why = match why.strip_suffix(&place).unwrap_or(&why) {
+        "expected ident" => "a word that is none of true, false and null",
+        why => why,
+    };
+    format!("{why} at column {}", error.column())
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -122,5 +145,39 @@ impl<'de> Visitor<'de> for KeyVisitor {
 
     fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
         Ok(Key(Cow::Owned(key.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_object_is_shown_as_it_begins() {
+        // Who is hurt: whoever ingests the wrong file, and is told what a parser expected of it.
+        for (text, why) in [
+            ("", "it is empty"),
+            (" \r", "it is empty"),
+            ("not json", r#"it begins with "not json", an object with {"#),
+            (" 0", r#"it begins with "0", an object with {"#),
+            (
+                "user_id,at,trips_7d,rating",
+                r#"it begins with "user_id,at,trips_7d,rati" …, an object with {"#,
+            ),
+            (
+                "\u{feff}{}",
+                r#"it begins with "\u{feff}{}", an object with {"#,
+            ),
+            (
+                r#"{"a":nul}"#,
+                "a word that is none of true, false and null at column 9",
+            ),
+            ("{", "EOF while parsing an object at column 1"),
+            ("{} x", "trailing characters at column 4"),
+        ] {
+            let error = Members::read("the line", text).unwrap_err().to_string();
+            let said = format!("the line is not a JSON object: {why}");
+            assert_eq!(error, said, "{text:?}");
+        }
     }
 }

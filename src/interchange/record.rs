@@ -2,13 +2,16 @@
 
 use super::cells;
 use super::event::Event;
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, did_you_mean, nearest};
 use crate::format::{Form, RecordForm};
 use crate::op::Op;
 use crate::schema::{Contract, Feature, KeyColumn};
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use std::sync::Arc;
+
+/// How many features a view is described by where none of them has a column.
+const SHOWN_FEATURES_MAX: usize = 10;
 
 /// What the columns of a table are called that are neither key nor feature, and what means null.
 #[derive(Debug, Clone, Default)]
@@ -70,8 +73,23 @@ impl<'a> RecordReader<'a> {
     /// Finds the columns of a view in a table's header.
     ///
     /// # Errors
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a column is missing or there twice.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a column is missing or there twice,
+    /// and when no feature has a column: each record would be a whole row without features, which
+    /// takes the place of the one before it. A table with a column of ops may be one of deletes.
     pub fn new(contract: &'a Contract, header: &[&str], options: &RecordOptions) -> Result<Self> {
+        let reader = Self::of_columns(contract, header, options)?;
+        let says_nothing = reader.features.is_empty() && reader.op.is_none();
+        if says_nothing && !contract.features().is_empty() {
+            return Err(reader.no_feature());
+        }
+        Ok(reader)
+    }
+
+    fn of_columns(
+        contract: &'a Contract,
+        header: &[&str],
+        options: &RecordOptions,
+    ) -> Result<Self> {
         if header.iter().all(|column| column.is_empty()) {
             return Err(Error::invalid(
                 "there is no header; the first line names the columns",
@@ -149,6 +167,30 @@ impl<'a> RecordReader<'a> {
         Ok(())
     }
 
+    fn no_feature(&self) -> Error {
+        let features: Vec<&str> = self.left_out().map(Feature::name).collect();
+        let shown = features.len().min(SHOWN_FEATURES_MAX);
+        let more = match features.len() - shown {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let ignored: String = self
+            .ignored
+            .iter()
+            .map(|column| {
+                let near = did_you_mean(column, features.iter().copied());
+                format!("; column {column:?} is none of them{near}")
+            })
+            .collect();
+        Error::invalid(format!(
+            "no feature of view {:?} has a column, so every record would be a row without features; \
+             the view has {}{more}{ignored}. Rows that are meant to have none say so in a column of \
+             ops (--op)",
+            self.contract.name(),
+            features[..shown].join(", ")
+        ))
+    }
+
     /// The columns that mean nothing to the view.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
@@ -161,6 +203,12 @@ impl<'a> RecordReader<'a> {
             let place = feature.id().place();
             self.features.iter().all(|(_, known)| *known != place)
         })
+    }
+
+    /// The feature without a column that an ignored column may have meant, where one has nearly its
+    /// name.
+    pub fn near(&self, ignored: &str) -> Option<&str> {
+        nearest(ignored, self.left_out().map(Feature::name))
     }
 
     /// How `raw` of [`read`](Self::read) is read again.
@@ -222,7 +270,8 @@ impl<'a> RecordReader<'a> {
             op: form.op.clone(),
             null: form.null.clone(),
         };
-        RecordReader::new(contract, &header, &options)
+        // What was set aside had a reader, so that its header was judged then.
+        RecordReader::of_columns(contract, &header, &options)
     }
 
     /// Reads one record from its bytes: cells between commas, quoted as RFC 4180 says, without the

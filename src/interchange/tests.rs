@@ -682,6 +682,7 @@ fn columns_that_mean_nothing_are_named_and_missing_ones_refused() {
     assert!(left_out.contains(&"f_1"));
     assert!(!left_out.contains(&"n") && !left_out.contains(&"a_first"));
     assert_eq!(left_out.len() + 1, contract.features().len());
+    assert_eq!((reader.near("f1"), reader.near("x")), (Some("f_1"), None));
     for (header, why) in [
         (&[][..], "no header; the first line names the columns"),
         (&[""], "no header; the first line names the columns"),
@@ -695,6 +696,10 @@ fn columns_that_mean_nothing_are_named_and_missing_ones_refused() {
         ),
         (&["at", "n"], "no column \"k\", which is a key column"),
         (&["at", "k", "n", "k"], "the column \"k\" twice"),
+        (
+            &["at", "k", "n", "f1"],
+            "f_8, f_9 and 2 more; column \"f1\" is none of them; did you mean \"f_1\"?",
+        ),
         (
             &["at", "k", "n", "f_11", "a_first"],
             "feature \"f_11\" twice, once as \"a_first\"",
@@ -713,16 +718,20 @@ fn a_cell_that_is_no_text_is_bad_where_it_means_something() {
         event_time: "at".into(),
         ..RecordOptions::default()
     };
-    let reader = RecordReader::new(&contract, &["k", "n", "at", "other"], &options).unwrap();
+    let reader = RecordReader::new(&contract, &["k", "n", "at", "other", "f_1"], &options).unwrap();
     let mut raw = Vec::new();
-    assert!(reader.read(&[b"a", b"0", b"0", b"\xff"], &mut raw).is_ok());
+    assert!(
+        reader
+            .read(&[b"a", b"0", b"0", b"\xff", b"1"], &mut raw)
+            .is_ok()
+    );
     let error = reader
-        .read(&[b"a\xff", b"0", b"0", b""], &mut raw)
+        .read(&[b"a\xff", b"0", b"0", b"", b"1"], &mut raw)
         .unwrap_err();
     assert_eq!(
         error.to_string(),
         "cell 1 of the record is not UTF-8 after byte 1"
     );
     // Two records that differ in what is no text are two, also for the quarantine.
-    assert_eq!(raw, b"a\xff,0,0,");
+    assert_eq!(raw, b"a\xff,0,0,,1");
 }

@@ -61,6 +61,10 @@ pub(crate) struct SourceMoveArgs {
 #[command(after_long_help = examples::QUARANTINE)]
 pub(crate) enum QuarantineCommand {
     /// Print what was set aside, and why
+    ///
+    /// Where a row stands is its origin: source, partition and offset, as `ingest --source` counts
+    /// them. A row that was ingested without a source has none. It is known by what it says, so that
+    /// it is one entry in whatever file and line it comes again.
     List(QuarantineListArgs),
     /// Try rows again by the views as they are now; what is bad again stays
     Replay(QuarantineReplayArgs),

@@ -6,7 +6,7 @@ use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::Source;
-use asof::{Raw, RecordOptions, RecordReader, Store};
+use asof::{Raw, RecordOptions, RecordReader, Store, View};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,25 +52,7 @@ pub(crate) fn read(
     let header: Vec<&str> = header.iter().collect();
     let columns = RecordReader::new(view.contract(), &header, &options)
         .map_err(|error| Failure::from(error).of_usage().at(&name))?;
-    if !columns.ignored().is_empty() {
-        note(format_args!(
-            "{name}: {} of {} columns are neither key nor feature of view {:?} and are ignored: {}",
-            columns.ignored().len(),
-            header.len(),
-            view.name(),
-            columns.ignored().join(", ")
-        ));
-    }
-    let left_out: Vec<&str> = columns.left_out().map(asof::Feature::name).collect();
-    if !left_out.is_empty() {
-        note(format_args!(
-            "{name}: {} of {} features of view {:?} have no column and are left out of every row: {}",
-            left_out.len(),
-            view.contract().features().len(),
-            view.name(),
-            left_out.join(", ")
-        ));
-    }
+    tell(&name, &view, header.len(), &columns);
     let mut raw = Raw {
         bytes: Vec::new(),
         form: columns.form(),
@@ -97,4 +79,32 @@ pub(crate) fn read(
         }
     }
     Ok(())
+}
+
+/// Tells which columns mean nothing, and which features no column says.
+fn tell(name: &str, view: &View, width: usize, columns: &RecordReader<'_>) {
+    if !columns.ignored().is_empty() {
+        let meant = |column: &String| match columns.near(column) {
+            Some(near) => format!("{column} (did you mean {near}?)"),
+            None => column.clone(),
+        };
+        let ignored: Vec<String> = columns.ignored().iter().map(meant).collect();
+        note(format_args!(
+            "{name}: {} of {} columns are neither key nor feature of view {:?} and are ignored: {}",
+            columns.ignored().len(),
+            width,
+            view.name(),
+            ignored.join(", ")
+        ));
+    }
+    let left_out: Vec<&str> = columns.left_out().map(asof::Feature::name).collect();
+    if !left_out.is_empty() {
+        note(format_args!(
+            "{name}: {} of {} features of view {:?} have no column and are left out of every row: {}",
+            left_out.len(),
+            view.contract().features().len(),
+            view.name(),
+            left_out.join(", ")
+        ));
+    }
 }

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::session::{Session, full_name};
 use crate::source::RowFormat;
 use asof::Store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use writer::Writer;
 
 /// Writes every row of every file and prints the receipt.
@@ -24,6 +24,9 @@ pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure>
     if formats.contains(&RowFormat::Csv) && args.view.is_none() {
         return Err(no_view(session, &store)?);
     }
+    // Were it looked up row by row, a slip would set every row of a file aside.
+    let view = args.view.as_deref();
+    view.map(|name| session.view(&store, name)).transpose()?;
     let mut writer = Writer::new(&store, args);
     let read = read_files(session, &store, args, &formats, &mut writer);
     let receipt = match read.and_then(|()| writer.end()) {
@@ -58,9 +61,14 @@ fn check(args: &IngestArgs, formats: &[RowFormat]) -> Result<(), Failure> {
     }
     let only_csv = [&args.event_time, &args.recorded_at, &args.op, &args.null];
     if only_csv.iter().any(|option| option.is_some()) {
-        return Err(Failure::usage(
-            "--event-time, --recorded-at, --op and --null are about CSV files, and there is none",
-        ));
+        let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
+        let next = match args.format.is_none() && args.files.iter().any(is_stdin) {
+            true => "; stdin is taken for lines of JSON, say --format csv where it is CSV",
+            false => "",
+        };
+        return Err(Failure::usage(format!(
+            "--event-time, --recorded-at, --op and --null are about CSV files, and there is none{next}"
+        )));
     }
     Ok(())
 }

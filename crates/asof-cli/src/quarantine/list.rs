@@ -4,7 +4,7 @@ use super::{damage, filter, known, visit};
 use crate::args::QuarantineListArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Table};
-use crate::session::Session;
+use crate::session::{Session, note};
 use asof::{Form, QuarantineEntry, TimeText, Value, write_json_string};
 use std::fmt::Write;
 
@@ -18,14 +18,19 @@ pub(crate) fn list(session: &Session, args: &QuarantineListArgs) -> Result<Exit,
     let mut left = args.limit.unwrap_or(u64::MAX);
     let damaged = if session.format() == Format::Table {
         let mut table = table();
+        let mut nowhere = 0;
         let damaged = visit(&store, &filter, |entry| {
             if left > 0 {
                 push(&mut table, entry);
+                nowhere += u64::from(entry.origin.is_none());
             }
             left = left.saturating_sub(1);
             Ok(left > 0)
         })?;
         session.stdout().raw(table.render().as_bytes())?;
+        if nowhere > 0 {
+            tell_no_origin(nowhere);
+        }
         damaged
     } else {
         let mut list = session.stdout().list(session.format());
@@ -45,6 +50,19 @@ pub(crate) fn list(session: &Session, args: &QuarantineListArgs) -> Result<Exit,
         return Ok(Exit::Ok);
     }
     Err(damage(&damaged))
+}
+
+/// An origin is what makes a row one entry however often it comes. A file and a line are none: the
+/// same row in another file would be another entry, and another row at that line the same one.
+fn tell_no_origin(entries: u64) {
+    let have = match entries {
+        1 => "1 entry has".into(),
+        entries => format!("{entries} entries have"),
+    };
+    note(format_args!(
+        "{have} no origin: a row that was ingested without --source is known by what it says, in \
+         whatever file and line it stands"
+    ));
 }
 
 pub(super) fn table() -> Table {

@@ -98,6 +98,50 @@ fn lines_that_name_no_view_belong_to_the_one_that_is_said() {
 }
 
 #[test]
+fn a_view_that_is_said_and_is_not_there_is_an_error_before_the_first_row() {
+    // Who is hurt: a job that mistypes a view. Every row would be set aside, the position of its log
+    // moved past them, and the exit code 0.
+    let world = World::weather();
+    let nameless = line("EWR", 6, "1").replace("\"view\":\"weather\",", "");
+    world.file("a.jsonl", &nameless);
+    world.file("a.csv", "origin,at,temp\nEWR,0,1\n");
+    let wrong = ["--view", "wether", "--source", "log"];
+    for first in [
+        &["ingest", "a.jsonl"][..],
+        &["ingest", "-"],
+        &["ingest", "a.csv", "--event-time", "at"],
+        &["ingest", "a.jsonl", "a.csv", "--event-time", "at"],
+    ] {
+        let ended = world
+            .pipe(&[first, &wrong].concat(), nameless.as_bytes())
+            .failed(3, "did you mean \"weather\"?");
+        assert_eq!(ended.stdout, "");
+        assert!(!ended.stderr.contains("set aside"), "{ended:?}");
+    }
+    let listed = world
+        .run(&["quarantine", "list", "--output", "ndjson"])
+        .ok();
+    assert_eq!(listed, "");
+    let sources = world.run(&["source", "list", "--output", "ndjson"]).ok();
+    assert_eq!(sources, "");
+    assert_eq!(versions(&world), 0);
+}
+
+#[test]
+fn rows_that_are_all_bad_are_no_failure_of_the_command() {
+    // Who is hurt: a script that takes 0 for "something was applied", or the README for wrong.
+    let world = World::weather();
+    world.file("a.jsonl", line("EWR", 6, "\"warm\"").repeat(2));
+    let ended = world.run(&["ingest", "a.jsonl", "--output", "json"]);
+    assert_eq!(ended.ok(), receipt([2, 0, 0, 0, 0, 2, 0, 0, 0]));
+    let replayed = world.run(&["quarantine", "replay", "--all"]);
+    assert!(replayed.ok().contains("quarantined 1"));
+    world
+        .run(&["ingest", "a.jsonl", "--reject", "batch"])
+        .failed(5, "found string \"warm\"");
+}
+
+#[test]
 fn bad_rows_are_set_aside_and_the_others_written() {
     let world = World::weather();
     let text = [
@@ -228,6 +272,27 @@ fn a_csv_file_needs_its_view_and_its_event_time() {
 }
 
 #[test]
+fn csv_on_stdin_is_told_what_to_say() {
+    // Who is hurt: whoever pipes a CSV file in, and is told that there is none.
+    let world = World::weather();
+    let csv = b"origin,at,temp\nEWR,0,1\n";
+    let next =
+        "there is none; stdin is taken for lines of JSON, say --format csv where it is CSV\n";
+    let ingest = ["ingest", "-", "--view", "weather", "--event-time", "at"];
+    world.pipe(&ingest, csv).failed(2, next);
+    let told = [&ingest[..], &["--format", "csv"]].concat();
+    world.pipe(&told, csv).ok();
+    assert_eq!(versions(&world), 1);
+    // Nobody is told so who said what stdin is, or names a file.
+    world.file("a.jsonl", "");
+    let said = [&ingest[..], &["--format", "jsonl"]].concat();
+    let named = ["ingest", "a.jsonl", "--event-time", "at"];
+    for args in [&said[..], &named] {
+        world.pipe(args, csv).failed(2, "and there is none\n");
+    }
+}
+
+#[test]
 fn an_empty_cell_is_null_and_a_missing_column_absent() {
     let world = World::weather();
     world.file("a.csv", "origin,year,at,temp,wind_gust,note\r\nEWR,2013,2013-01-01T06:00:00Z,39.02,,\"a,\r\nb\"\r\nJFK,2013,2013-01-01T07:00:00Z,,3,\r\n");
@@ -252,6 +317,45 @@ fn an_empty_cell_is_null_and_a_missing_column_absent() {
             r#"{"view":"weather","entity":{"origin":"LGA"},"event_time":1357020000000000,"recorded_at":1357020000000000,"op":"put","features":{"temp":1.0}}"#,
         ]
     );
+}
+
+#[test]
+fn a_csv_file_in_which_no_feature_has_a_column_is_refused() {
+    // Who is hurt: whoever mistypes the one feature of a header. Each record would be a row without
+    // features, newer than the good one, and every answer from then on absent.
+    let world = World::weather();
+    world.file("a.csv", "origin,at,temp\nEWR,0,1\n");
+    world.run(&CSV).ok();
+    let digest = world.run(&["digest"]).ok();
+    world.file("a.csv", "origin,at,tepm,year\nEWR,1,2,2013\n");
+    let ended = world
+        .run(&CSV)
+        .failed(
+            2,
+            "a.csv: no feature of view \"weather\" has a column, so every record would be a row \
+             without features; the view has temp, wind_gust",
+        )
+        .noted("; column \"tepm\" is none of them; did you mean \"temp\"?")
+        .noted("; column \"year\" is none of them. Rows that are meant to have none say so");
+    assert_eq!(ended.stdout, "");
+    world.file("a.csv", "origin,at\nEWR,1\n");
+    world.run(&CSV).failed(2, "no feature of view \"weather\"");
+    assert_eq!(world.run(&["digest"]).ok(), digest);
+    // Deletes have no features, and a row without any can still be meant.
+    world.file("a.csv", "origin,at,op\nJFK,1,delete\nLGA,1,put\n");
+    world.run(&[&CSV[..], &["--op", "op"]].concat()).ok();
+    assert_eq!(versions(&world), 3);
+}
+
+#[test]
+fn a_column_that_is_ignored_is_told_with_the_feature_that_it_may_have_meant() {
+    let world = World::weather();
+    world.file("a.csv", "origin,at,temp,wind_gusts,temps\nEWR,0,1,2,3\n");
+    // A feature that has its column is not offered.
+    world
+        .run(&CSV)
+        .noted("are ignored: wind_gusts (did you mean wind_gust?), temps\n")
+        .ok();
 }
 
 #[test]

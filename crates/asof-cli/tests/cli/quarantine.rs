@@ -154,13 +154,16 @@ fn a_line_is_replayed_for_the_tenant_and_view_it_was_read_for() {
         "prod.toml",
         format!("namespace = \"prod\"\n{}", world.read("weather.toml")),
     );
-    let nameless = line("EWR", 6, "\"temp\":1").replace("\"view\":\"weather\",", "");
+    world.run(&["view", "apply", "prod.toml"]).ok();
+    let nameless = line("EWR", 6, "\"rain\":1").replace("\"view\":\"weather\",", "");
     let ingest = ["ingest", "-", "--view", "weather", "--namespace", "prod"];
     world.pipe(&ingest, nameless.as_bytes()).ok();
     assert_eq!(list(&world, &["--view", "weather"]).len(), 0);
     let of_prod = ["--view", "weather", "--namespace", "prod"];
     assert_eq!(list(&world, &of_prod).len(), 1);
     assert_eq!(list(&world, &["--namespace", "prod"]).len(), 1);
+    let rain = "rain = { type = \"i32\", nullable = true }\n[time]";
+    world.file("prod.toml", world.read("prod.toml").replace("[time]", rain));
     world.run(&["view", "apply", "prod.toml"]).ok();
     world
         .run(&[&["quarantine", "replay"], &of_prod[..]].concat())
@@ -168,6 +171,28 @@ fn a_line_is_replayed_for_the_tenant_and_view_it_was_read_for() {
     assert_eq!((list(&world, &[]).len(), versions(&world)), (0, 0));
     let dump = world.run(&["dump", "weather", "--namespace", "prod"]).ok();
     assert_eq!(dump.lines().count(), 2, "{dump}");
+}
+
+#[test]
+fn a_row_without_a_source_has_no_origin_and_the_list_says_why() {
+    // Who is hurt: whoever was told `a.jsonl:2` once, and finds an empty column the next day.
+    let world = World::weather();
+    let bad = line("EWR", 6, "\"tmp\":1");
+    world.file("a.jsonl", &bad);
+    world.file("b.jsonl", [line("EWR", 5, "\"temp\":1"), bad].concat());
+    world.run(&["ingest", "a.jsonl"]).ok();
+    world.run(&["ingest", "b.jsonl"]).ok();
+    // One row in two files, at two lines, is one entry.
+    let listed = world.run(&["quarantine", "list"]);
+    let why = "note: 1 entry has no origin: a row that was ingested without --source";
+    assert_eq!(listed.noted(why).ok().matches("tmp").count(), 2);
+    let ended = world.run(&["quarantine", "list", "--output", "json"]);
+    assert_eq!(ended.stderr, "");
+    world.run(&["quarantine", "drop", "--all", "--yes"]).ok();
+    world.run(&["ingest", "b.jsonl", "--source", "log"]).ok();
+    let listed = world.run(&["quarantine", "list"]);
+    assert_eq!(listed.stderr, "");
+    assert!(listed.stdout.contains("log/0:1"), "{listed:?}");
 }
 
 #[test]
