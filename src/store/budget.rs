@@ -167,8 +167,9 @@ impl StoreOptions {
     /// none. They are taken as they are filled, and at least 64 KiB; from 256 MiB on
     /// in pages of 2 MiB, where the system has such.
     ///
-    /// A row takes its value and about 50 bytes. Rows that are read or written come in; those that were
-    /// not asked for since go out first, so that a pass over everything drives out little.
+    /// A row takes its value and about 50 bytes. Rows that are read come in, and those that were not
+    /// asked for since go out first, so that a pass over everything drives out little. Rows that are
+    /// written come in only while there is room.
     pub fn row_cache_bytes(mut self, bytes: u64) -> Self {
         self.memory.row_cache = Some(usize::try_from(bytes).unwrap_or(usize::MAX));
         self
