@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
-/// How many features a view is described by where none of them has a column.
+/// So many features, and so many columns, are told where no feature has a column.
 const SHOWN_FEATURES_MAX: usize = 10;
 
 /// What the columns of a table are called that are neither key nor feature, and what means null.
@@ -74,15 +74,15 @@ impl<'a> RecordReader<'a> {
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when a column is missing or there twice,
-    /// and when no feature has a column: each record would be a whole row without features, which
-    /// takes the place of the one before it. A table with a column of ops may be one of deletes.
+    /// and when no feature has a column while others have that mean nothing: each record would be a
+    /// whole row without features, which takes the place of the one before it. A table of key and time
+    /// alone is one of such rows, and one with a column of ops may be one of deletes.
     pub fn new(contract: &'a Contract, header: &[&str], options: &RecordOptions) -> Result<Self> {
         let reader = Self::of_columns(contract, header, options)?;
-        let says_nothing = reader.features.is_empty() && reader.op.is_none();
-        if says_nothing && !contract.features().is_empty() {
-            return Err(reader.no_feature());
+        match reader.features.is_empty() && reader.op.is_none() && !reader.ignored.is_empty() {
+            true => Err(reader.no_feature()),
+            false => Ok(reader),
         }
-        Ok(reader)
     }
 
     fn of_columns(
@@ -174,18 +174,21 @@ impl<'a> RecordReader<'a> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let ignored: String = self
-            .ignored
+        let columns = self.ignored.len();
+        let mut ignored: String = self.ignored[..columns.min(SHOWN_FEATURES_MAX)]
             .iter()
             .map(|column| {
                 let near = did_you_mean(column, features.iter().copied());
                 format!("; column {column:?} is none of them{near}")
             })
             .collect();
+        if columns > SHOWN_FEATURES_MAX {
+            ignored += &format!("; nor are {} more columns", columns - SHOWN_FEATURES_MAX);
+        }
         Error::invalid(format!(
             "no feature of view {:?} has a column, so every record would be a row without features; \
-             the view has {}{more}{ignored}. Rows that are meant to have none say so in a column of \
-             ops (--op)",
+             the view has {}{more}{ignored}. Rows that are meant to have none need no other columns, or \
+             say so in a column of ops (--op)",
             self.contract.name(),
             features[..shown].join(", ")
         ))

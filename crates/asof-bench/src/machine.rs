@@ -22,7 +22,7 @@ pub fn describe(dir: &Path) -> Value {
         "cpu": field(&read("/proc/cpuinfo"), "model name"),
         "cores": cores,
         "memory_gib": (kib / 1048576.0).round(),
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "kernel": read("/proc/sys/kernel/osrelease").trim().split('-').next(),
         "filesystem": filesystem(dir),
         "load": read("/proc/loadavg").split(' ').next().unwrap_or_default(),
         "overflow_checks": overflow_is_checked(),

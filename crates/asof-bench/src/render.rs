@@ -147,21 +147,22 @@ pub fn targets(all: &[Value]) -> String {
     text
 }
 
-/// The first column of every row that is ours, with the checks and without.
+/// The first column of every row that is ours, with the checks and without, where both were measured.
 fn overflow(with: &Value, without: &Value) -> String {
     let mut text = format!(
         "| {} | checked | unchecked | ratio |\n|---|---:|---:|---:|\n",
         word(&with["command"])
     );
-    for (one, other) in list(&with["tables"]).iter().zip(list(&without["tables"])) {
-        for (one_row, other_row) in list(&one["rows"]).iter().zip(list(&other["rows"])) {
-            let (name, first) = (word(&one_row["name"]), |row: &Value| {
-                row["medians"][0].as_f64()
-            });
-            if let (true, Some(a), Some(b)) =
-                (name.starts_with("asof"), first(one_row), first(other_row))
-            {
-                let title = word(&one["title"]);
+    for table in list(&with["tables"]) {
+        let title = word(&table["title"]);
+        let Some(other) = called(list(&without["tables"]), "title", title) else {
+            continue;
+        };
+        for row in list(&table["rows"]) {
+            let name = word(&row["name"]);
+            let first = |row: &Value| row["medians"][0].as_f64();
+            let without = called(list(&other["rows"]), "name", name).and_then(first);
+            if let (true, Some(a), Some(b)) = (name.starts_with("asof"), first(row), without) {
                 text += &format!(
                     "| {title}: {name} | {} | {} | {} |\n",
                     number(a),
@@ -172,6 +173,11 @@ fn overflow(with: &Value, without: &Value) -> String {
         }
     }
     text + "\n"
+}
+
+/// The one of them that has this name.
+fn called<'a>(all: &'a [Value], key: &str, name: &str) -> Option<&'a Value> {
+    all.iter().find(|one| word(&one[key]) == name)
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -1,9 +1,8 @@
-//! The repository holds the work, not traces of the workshop: no path of one machine, no name of a
-//! tool that helped, no address of a package host.
+//! The repository is the same on every machine: no path of one, no address of a package host.
 //!
 //! Such a word is true on one desk and false, or a leak, on every other.
 
-use crate::code::{line, words};
+use crate::code::line;
 use crate::{Finding, Tree};
 
 /// Where absolute paths of one machine begin. All words below are written in two halves, so that
@@ -12,17 +11,6 @@ const DESKS: &[&str] = &[
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),
     concat!("/wo", "rk/"),
-];
-
-/// Names of assistants, in lower case; found in any case, as whole words.
-const TOOLS: &[&str] = &[
-    concat!("cla", "ude"),
-    concat!("chat", "gpt"),
-    concat!("co", "pilot"),
-    concat!("l", "lm"),
-    concat!("l", "lms"),
-    concat!("sub", "agent"),
-    concat!("sub", "agents"),
 ];
 
 /// Hosts that a build talks to through its package manager only.
@@ -56,19 +44,6 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
                         )
                     }),
             );
-        }
-        let lower = text.to_lowercase();
-        for tool in TOOLS {
-            found.extend(words(&lower, tool).map(|at| {
-                let why = "the text should stand by itself";
-                finding(
-                    path,
-                    line(&lower, at),
-                    tool,
-                    why,
-                    "say what is true of the project",
-                )
-            }));
         }
         for host in HOSTS {
             found.extend(text.match_indices(host).map(|(at, _)| {
@@ -131,18 +106,6 @@ mod tests {
             );
         }
         assert_eq!(count(concat!("everything below /ho", "me/ is kept")), 0);
-    }
-
-    #[test]
-    fn a_tool_is_found_in_any_case_and_only_as_a_word() {
-        for tool in TOOLS {
-            assert_eq!(
-                count(&format!("as {} says", tool.to_uppercase())),
-                1,
-                "{tool}"
-            );
-            assert_eq!(count(&format!("x{tool}x")), 0, "{tool}");
-        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use asof::{Raw, RecordOptions, RecordReader, Store, View};
 use std::path::Path;
 use std::sync::Arc;
 
+/// What so many columns may have meant is looked for: it costs a comparison with each feature.
+const GUESSES_MAX: usize = 10;
+
 /// The columns that a file has.
 pub(super) fn columns(file: &Path) -> Result<Vec<String>, Failure> {
     let source = Source::open(file)?;
@@ -84,11 +87,15 @@ pub(crate) fn read(
 /// Tells which columns mean nothing, and which features no column says.
 fn tell(name: &str, view: &View, width: usize, columns: &RecordReader<'_>) {
     if !columns.ignored().is_empty() {
-        let meant = |column: &String| match columns.near(column) {
-            Some(near) => format!("{column} (did you mean {near}?)"),
-            None => column.clone(),
+        let meant = |(at, column): (usize, &String)| {
+            let near = (at < GUESSES_MAX).then(|| columns.near(column)).flatten();
+            near.map_or_else(
+                || column.clone(),
+                |near| format!("{column} (did you mean {near}?)"),
+            )
         };
-        let ignored: Vec<String> = columns.ignored().iter().map(meant).collect();
+        let ignored = columns.ignored().iter().enumerate();
+        let ignored: Vec<String> = ignored.map(meant).collect();
         note(format_args!(
             "{name}: {} of {} columns are neither key nor feature of view {:?} and are ignored: {}",
             columns.ignored().len(),

@@ -5,7 +5,7 @@ use crate::args::IngestArgs;
 use crate::exit::Failure;
 use crate::session::{Session, note};
 use crate::source::{Lines, Source};
-use asof::{Change, Event, Form, JsonEvent, JsonLine, Raw, Store, View, ViewLine};
+use asof::{Change, ErrorKind, Event, Form, JsonEvent, JsonLine, Raw, Store, View, ViewLine};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +38,10 @@ pub(crate) fn read(
                 let raw = views.raw(line, Some(&event));
                 match views.resolve(&event) {
                     Ok(event) => writer.push(event, raw, place)?,
+                    // A slip of the command line is not the row's, and would set every one aside.
+                    Err(error) if views.is_missing(&event, &error) => {
+                        return Err(Failure::from(error).at(place));
+                    }
                     Err(error) => writer.push_bad(error, raw, place)?,
                 }
             }
@@ -76,6 +80,11 @@ impl Views<'_> {
                 view: self.view.filter(|_| view).map(Into::into),
             },
         }
+    }
+
+    /// Whether the view that is not there is the one of the command line.
+    fn is_missing(&self, event: &JsonEvent<'_>, error: &asof::Error) -> bool {
+        error.kind() == ErrorKind::NotFound && event.view().is_err() && self.view.is_some()
     }
 
     fn resolve(&mut self, event: &JsonEvent<'_>) -> asof::Result<Event> {

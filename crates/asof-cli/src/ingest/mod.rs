@@ -24,9 +24,6 @@ pub(crate) fn run(session: &Session, args: &IngestArgs) -> Result<Exit, Failure>
     if formats.contains(&RowFormat::Csv) && args.view.is_none() {
         return Err(no_view(session, &store)?);
     }
-    // Were it looked up row by row, a slip would set every row of a file aside.
-    let view = args.view.as_deref();
-    view.map(|name| session.view(&store, name)).transpose()?;
     let mut writer = Writer::new(&store, args);
     let read = read_files(session, &store, args, &formats, &mut writer);
     let receipt = match read.and_then(|()| writer.end()) {
