@@ -50,7 +50,7 @@ macro_rules! typed {
             fn fits(ty: Type) -> bool {
                 matches!(ty, $fits)
             }
-            #[inline]
+            #[inline(always)]
             fn decode(ty: Type, bytes: &[u8]) -> Option<Self::Ref<'_>> {
                 // By a name that the compiler knows here: it leaves the other types out.
                 match (ty, value::decode(ty, bytes)) {

@@ -52,8 +52,8 @@ pub struct Row {
     bytes: Vec<u8>,
     /// Where its parts are; none when nothing is known, or nothing was judged yet.
     layout: Option<LatestLayout>,
-    /// How all that it says stands, where one version alone says it.
-    standing: Option<Standing>,
+    /// How all that it says stands and since when, where one version alone says it.
+    standing: Option<(Standing, Timestamp)>,
     /// Room to fold in.
     pub(crate) fold: Fold,
 }
@@ -108,7 +108,7 @@ impl Row {
             let latest = LatestRow::parse(&self.bytes)?;
             let standing = |et| Standing::of(contract, self.horizon, et, self.t);
             verdict = law::verdict(&latest, standing);
-            self.standing = latest.only_et().map(standing);
+            self.standing = latest.only_et().map(|et| (standing(et), et));
             self.layout = Some(latest.layout());
         }
         self.verdict = Some(verdict);
@@ -144,7 +144,7 @@ impl Row {
         match self.latest() {
             None => Ok(Told::ABSENT),
             Some(latest) => law::told(&latest, feature.id(), |et| match self.standing {
-                Some(standing) => standing,
+                Some((standing, _)) => standing,
                 None => Standing::of(contract, self.horizon, et, self.t),
             }),
         }
@@ -208,10 +208,32 @@ impl Row {
     /// another store, or one that is younger than the view handle that the row was read with, and where
     /// no read has filled the row, or the last one failed;
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the stored value is not of the feature's type.
-    #[inline]
+    // Always: a caller that wants the value alone then makes nothing else.
+    #[inline(always)]
     pub fn see<T: Typed + ?Sized>(&self, feature: &TypedFeature<T>) -> Result<Seen<T::Ref<'_>>> {
         let contract = self.answered()?;
         let known = known(contract, feature.view(), feature.id)?;
+        // Mostly it is this, of which the law is that it is present since then.
+        if let (Some(layout), Some((Standing::Alive, et))) = (&self.layout, self.standing)
+            && let Some(bytes) = layout.body(&self.bytes).value_in_place(feature.id)
+            && let Some(value) = T::decode(known.ty(), bytes)
+        {
+            return Ok(Seen {
+                status: Status::Present,
+                value: Some(value),
+                event_time: Some(et),
+            });
+        }
+        self.see_told::<T>(contract, known)
+    }
+
+    /// The same by the law's table, whatever is known of the feature.
+    #[inline(never)]
+    fn see_told<T: Typed + ?Sized>(
+        &self,
+        contract: &Contract,
+        known: &Feature,
+    ) -> Result<Seen<T::Ref<'_>>> {
         let told = self.told(contract, known)?;
         let value = match told.bytes {
             None => None,

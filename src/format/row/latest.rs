@@ -60,6 +60,17 @@ pub(crate) struct LatestLayout {
     in_body: BodyLayout,
 }
 
+impl LatestLayout {
+    /// The features in the bytes that this was taken of.
+    #[inline]
+    pub(crate) fn body<'a>(&self, value: &'a [u8]) -> Body<'a> {
+        Body::at(
+            self.in_body,
+            &value[self.body as usize..self.body_end as usize],
+        )
+    }
+}
+
 impl<'a> LatestRow<'a> {
     /// Reads what is stored under `key`, checksum included.
     pub(crate) fn open(key: &[u8], stored: &'a [u8]) -> Result<Self> {
@@ -156,8 +167,7 @@ impl<'a> LatestRow<'a> {
 
     #[inline]
     pub(crate) fn body(&self) -> Body<'a> {
-        let bytes = &self.value[self.layout.body as usize..self.layout.body_end as usize];
-        Body::at(self.layout.in_body, bytes)
+        self.layout.body(self.value)
     }
 
     /// The largest event time folded; none when nothing was due yet.
