@@ -125,14 +125,14 @@ fn a_view_that_is_said_and_is_not_there_is_an_error_before_the_first_row() {
     let sources = world.run(&["source", "list", "--output", "ndjson"]).ok();
     assert_eq!(sources, "");
     assert_eq!(versions(&world), 0);
-    // A dump makes its view, and each of its lines names it.
+    // Each line of a dump names its view, so that none is looked for where the command line says.
     world
         .run(&["ingest", "a.csv", "--event-time", "at", "--view", "weather"])
         .ok();
     let dump = world.run(&["dump"]).ok();
-    let copy = World::empty();
-    copy.pipe(&["ingest", "-", "--view", "weather"], dump.as_bytes())
-        .ok();
+    let copy = World::weather();
+    let of_another = ["ingest", "-", "--namespace", "prod", "--view", "weather"];
+    copy.pipe(&of_another, dump.as_bytes()).ok();
     assert_eq!(copy.run(&["dump"]).ok(), dump);
 }
 
@@ -345,7 +345,7 @@ fn a_csv_file_in_which_no_feature_has_a_column_is_refused() {
              without features; the view has temp, wind_gust",
         )
         .noted("; column \"tepm\" is none of them; did you mean \"temp\"?")
-        .noted("; column \"year\" is none of them. Rows that are meant to have none say so");
+        .noted("; column \"year\" is none of them. Rows that are meant to have none need no other");
     assert_eq!(ended.stdout, "");
     assert_eq!(world.run(&["digest"]).ok(), digest);
     // Deletes have no features, and rows without any can still be meant.
